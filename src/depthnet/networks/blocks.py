@@ -1,0 +1,98 @@
+"""Pieces that several depth networks share.
+
+Every depth network is a :class:`DepthNetwork`: it takes ``image`` (B, 3, H, W) in [0, 1], normalises it
+itself and returns natural log depth (B, 1, H, W), unclamped. Levels of the encoder and decoder are
+available by name through :meth:`DepthNetwork.features`, for pose heads and other tasks.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from depthnet.errors import ShapeError
+
+
+class DepthNetwork(nn.Module):
+    """Base class of the depth networks: normalisation inside, log depth out."""
+
+    #: Channels of every tensor that :meth:`features` returns, by name.
+    feature_channels: ClassVar[dict[str, int]]
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: tuple[float, float, float], std: tuple[float, float, float]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    def normalise(self, image: Tensor) -> Tensor:
+        """Map an image in [0, 1] to the range that the first convolution expects."""
+        if image.ndim != 4 or image.shape[1] != 3:
+            raise ShapeError(f"image has shape {tuple(image.shape)}; expected (B, 3, H, W) RGB in [0, 1].")
+        return (image - self.mean) / self.std
+
+    def encode(self, image: Tensor) -> dict[str, Tensor]:
+        """Encoder features by name, from shallow to deep."""
+        raise NotImplementedError
+
+    def decode(self, features: dict[str, Tensor], size: tuple[int, int]) -> dict[str, Tensor]:
+        """Decoder features by name, the last of them ``log_depth`` (B, 1, *size*)."""
+        raise NotImplementedError
+
+    def features(self, image: Tensor) -> dict[str, Tensor]:
+        """Every named level for one batch of images.
+
+        Args:
+            image: RGB in [0, 1], (B, 3, H, W).
+
+        Returns:
+            Encoder levels, decoder levels and ``log_depth``, each (B, C, h, w); the channels are
+            ``feature_channels[name]``.
+        """
+        encoded = self.encode(image)
+        size = (image.shape[-2], image.shape[-1])
+        return {**encoded, **self.decode(encoded, size)}
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Natural log depth (B, 1, H, W) of ``image`` (B, 3, H, W) in [0, 1]."""
+        size = (image.shape[-2], image.shape[-1])
+        return self.decode(self.encode(image), size)["log_depth"]
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Parameters that may want different learning rates: ``encoder`` (pretrained) and ``decoder``."""
+        groups: dict[str, list[nn.Parameter]] = {"encoder": [], "decoder": []}
+        for name, parameter in self.named_parameters():
+            groups["encoder" if name.startswith("encoder.") else "decoder"].append(parameter)
+        return groups
+
+
+def resize_to(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear resize with pixel centres kept (``align_corners=False``) to ``size`` = (H, W)."""
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+
+
+class Conv2dSame(nn.Conv2d):
+    """Convolution padded as TensorFlow's SAME rule, for any input size.
+
+    The output has ``ceil(n / stride)`` pixels a side. The total padding is split with the odd pixel at the
+    right and bottom, so an even size at stride 2 and kernel 3 gets (0, 1) and an odd one (1, 1).
+    Weights trained in TensorFlow need exactly this; symmetric padding shifts their features by a pixel.
+
+    Source: TensorFlow, tf.nn.convolution, notes on padding.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        (kh, kw), (sh, sw), (dh, dw) = self.kernel_size, self.stride, self.dilation
+        if sh == 1 and sw == 1:
+            padding = (dh * (kh - 1) // 2, dw * (kw - 1) // 2)
+            return F.conv2d(x, self.weight, self.bias, 1, padding, self.dilation, self.groups)
+        if (kh, kw, sh, sw, dh, dw) != (3, 3, 2, 2, 1, 1):
+            raise ShapeError(f"Conv2dSame supports kernel 3 at stride 2, not {self.kernel_size} at {self.stride}.")
+        height, width = x.shape[-2:]
+        x = F.pad(x, (width % 2, 1, height % 2, 1))
+        return F.conv2d(x, self.weight, self.bias, 2, 0, 1, self.groups)
