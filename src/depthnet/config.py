@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Align = Literal["none", "median", "scale", "scale-shift"]
+SaveFormat = Literal["png", "colour", "npy", "ply", "glb"]
 
 
 @dataclass
@@ -159,12 +160,16 @@ class PredictConfig:
     """A shipped name, a .onnx, a .safetensors or a run folder."""
     out: str | None = None
     """Folder of the results; by default beside each input."""
-    save: tuple[str, ...] = ("png", "colour")
-    """What to write: png, colour, npy, ply, glb."""
+    save: tuple[SaveFormat, ...] = ("png", "colour")
+    """What to write: 16-bit depth png in mm, colour map, npy in metres, ply or glb point cloud; commas between."""
     focal_px: float | None = None
     """Focal length of the photo in pixels of its own size."""
     fov_deg: float | None = None
     """Horizontal field of view of the photo in degrees, instead of a focal length."""
+    device: str | None = None
+    """Where the network runs: cpu, cuda or cuda:N; by default the fastest that is there."""
+    threads: int | None = None
+    """CPU threads; by default all cores."""
 
 
 @dataclass
@@ -180,7 +185,8 @@ class EvaluateConfig:
     split: str | None = None
     """Part of the data: train, val or test where it has such."""
     protocol: tuple[str, ...] = ()
-    """Protocols, side by side; by default the data set's own."""
+    """Protocols, side by side (nyu, nyu-toolbox, nyu-full, nyu-densedepth, kitti-eigen, kitti-eigen-crop, none; -pooled after
+    any); by default the data set's own."""
     align: Align = "none"
     """Fit of each prediction to its ground truth before scoring."""
     flip: bool = False
@@ -191,3 +197,7 @@ class EvaluateConfig:
     """Metres per unit of a folder of predictions (default: 1 for .npy, 0.001 for .png)."""
     json: str | None = None
     """Write the scores to this file."""
+    device: str | None = None
+    """Where the network runs: cpu, cuda or cuda:N; by default the fastest that is there."""
+    threads: int | None = None
+    """CPU threads; by default all cores."""
