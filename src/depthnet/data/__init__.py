@@ -1,0 +1,109 @@
+"""Data sets: samples with image, depth, valid mask and camera, opened by their layout.
+
+``open_dataset`` recognises the layout by itself. A layout is one entry of `FORMATS`: a test that looks at names and
+first bytes, and the class to open it with. An entry may be more specific than another that also fits (a TUM sequence
+has ``rgb/`` and ``depth/`` too): the most specific wins, and two equals are an error that names ``--format``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from depthnet.data.folder import FolderDataset
+from depthnet.data.nyu import NyuLabeledDataset
+from depthnet.data.samples import CachedDataset, DepthDataset, RawSample, Sample
+from depthnet.errors import InputError
+
+__all__ = ["FORMATS", "CachedDataset", "DepthDataset", "Format", "RawSample", "Sample", "open_dataset"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One layout of data on disk."""
+
+    looks_like: str
+    """What is looked for, for messages."""
+    matches: Callable[[Path], bool]
+    """Cheap test of a path: names and first bytes only."""
+    open: Callable[[Path, str | None], DepthDataset]
+    """Opens a path with a split."""
+    specificity: int = 0
+    """A fitting entry of a higher number goes before those of a lower one."""
+
+
+def _is_mat(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    if path.suffix.lower() == ".mat":
+        return True
+    with path.open("rb") as file:
+        return file.read(10) == b"MATLAB 7.3"
+
+
+def _is_folder(path: Path) -> bool:
+    # TUM lists beside the folders mean another depth unit and unpaired names.
+    return any((path / part).is_dir() for part in ("rgb", "depth")) and not (path / "depth.txt").is_file()
+
+
+def _never(path: Path) -> bool:
+    return False
+
+
+FORMATS: dict[str, Format] = {
+    "nyu-mat": Format("a MATLAB 7.3 file (nyu_depth_v2_labeled.mat)", _is_mat, NyuLabeledDataset, 10),
+    "nyu-mat-raw": Format("the same, raw depth (only by name)", _never, partial(NyuLabeledDataset, depth="raw"), 10),
+    "folder": Format("a folder with rgb/NAME.(jpg|png|webp) and depth/NAME.png", _is_folder, FolderDataset),
+}
+
+
+def open_dataset(path: str | Path, split: str | None = None, format: str | None = None) -> DepthDataset:
+    """Open a data set of any known layout.
+
+    Args:
+        path: its file or folder.
+        split: a part of it, where it has splits: train, val, test ...; None for all of it.
+        format: name of the layout (a key of `FORMATS`); by default it is recognised.
+
+    Returns:
+        A sequence of samples, nothing decoded yet.
+
+    Raises:
+        InputError: if the path is missing, its layout is not recognised or fits two, or the data have no such split.
+        MissingTierError: if a package of the [data] tier is missing.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder; pass the path of a data set to --data.")
+    if format is None:
+        format = _recognise(path)
+    elif format not in FORMATS:
+        raise InputError(f"--format '{format}': unknown; choose one of {', '.join(FORMATS)}.")
+    return FORMATS[format].open(path, split)
+
+
+def _recognise(path: Path) -> str:
+    fitting = [name for name, entry in FORMATS.items() if entry.matches(path)]
+    best = max((FORMATS[name].specificity for name in fitting), default=0)
+    fitting = [name for name in fitting if FORMATS[name].specificity == best]
+    if not fitting:
+        looked_for = "; ".join(f"{name}: {entry.looks_like}" for name, entry in FORMATS.items())
+        raise InputError(
+            f"{path}: unknown layout, it holds {_content(path)}. Looked for {looked_for}. "
+            "Pass the folder above or below it, or name the layout with --format."
+        )
+    if len(fitting) > 1:
+        raise InputError(
+            f"{path}: fits {' and '.join(fitting)}; one layout is needed: name it, for example --format {fitting[0]}."
+        )
+    return fitting[0]
+
+
+def _content(path: Path) -> str:
+    """The first names in a folder, or the size of a file."""
+    if path.is_file():
+        return f"{path.stat().st_size} bytes"
+    names = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in path.iterdir())
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "") if names else "nothing"

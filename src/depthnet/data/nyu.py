@@ -1,0 +1,211 @@
+"""NYU Depth v2, labelled set: the official `.mat` (MATLAB 7.3, which is HDF5), read frame by frame.
+
+Variables as HDF5 shows them, axes reversed: ``images`` (N, 3, W, H) uint8, ``depths`` and ``rawDepths`` (N, W, H)
+float32 metres (in-filled; projected with 0 = missing), ``scenes`` (1, N) references to UTF-16 text. The splits are
+those of `depthnet.data.splits`; a sample is named by its zero-based index, ``0002``.
+
+Source: Silberman, Hoiem, Kohli, Fergus, Indoor Segmentation and Support Inference from RGBD Images, ECCV 2012, and the
+authors' toolbox (camera_params.m).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depthnet.data.samples import DepthDataset, RawSample, build_intrinsics, check_depth
+from depthnet.data.splits import NYU_LABELED_COUNT, NYU_SPLITS, nyu_labeled_indices
+from depthnet.errors import InputError, MissingTierError
+from depthnet.geometry.camera import scale_intrinsics
+
+# RGB camera at 640x480: fx fy cx cy, integer pixel centres from 0.
+NYU_CAMERA = (518.8579, 519.4696, 325.5824, 253.7362)
+NYU_SIZE = (480, 640)
+
+DepthKind = Literal["filled", "raw"]
+_VARIABLES: dict[str, str] = {"filled": "depths", "raw": "rawDepths"}
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+class NyuLabeledDataset(DepthDataset):
+    """The labelled `.mat`; one frame in memory at a time."""
+
+    default_protocol = "nyu"
+
+    def __init__(self, path: str | Path, split: str | None = None, depth: DepthKind = "filled") -> None:
+        """Open the file, check its variables and close it; no frame is read.
+
+        Args:
+            path: ``nyu_depth_v2_labeled.mat``, or a file with the first frames of it.
+            split: train, val, trainval, test or all (None).
+            depth: "filled" (``depths``) or "raw" (``rawDepths``, 0 where the sensor saw nothing).
+
+        Raises:
+            InputError: if the file is missing, truncated, of another kind, or lacks a variable.
+            MissingTierError: if h5py is not installed.
+        """
+        if depth not in _VARIABLES:
+            raise InputError(f"depth '{depth}': the labelled set has {' and '.join(_VARIABLES)}; choose one.")
+        self.path = Path(path)
+        self.name = self.path.name
+        self.format = "nyu-mat" if depth == "filled" else "nyu-mat-raw"
+        self._variable = _VARIABLES[depth]
+        self._handle: Any = None
+        self._owner = 0
+        with _open_mat(self.path) as file:
+            count, self._size = _check_variables(self.path, file, self._variable)
+        self._indices = nyu_positions(self.path, range(count), split)
+        self.names = [f"{index:04d}" for index in self._indices]
+
+    def read_raw(self, index: int) -> RawSample:
+        """Read one image and its depth.
+
+        Raises:
+            InputError: if the frame cannot be read, or its depth is negative or not finite.
+        """
+        frame = self._indices[index]
+        where = f"{self.path}: frame {frame}"
+        file = self._file()
+        try:
+            image, depth = file["images"][frame], file[self._variable][frame]
+        except OSError as error:
+            raise InputError(
+                f"{where} cannot be read ({_one_line(error)}); the file is damaged: fetch it again."
+            ) from error
+        return RawSample(
+            image=np.ascontiguousarray(image.transpose(2, 1, 0)),
+            depth=check_depth(depth.T, f"{where}, {self._variable}"),
+            K=nyu_intrinsics(self._size),
+            name=self.names[index],
+        )
+
+    def scenes(self) -> list[str]:
+        """Scene name of each sample, for example ``kitchen_0004``."""
+        with _open_mat(self.path) as file:
+            if "scenes" not in file:
+                raise InputError(f"{self.path}: no variable 'scenes'; the official file has it: fetch it again.")
+            references = np.asarray(file["scenes"]).reshape(-1)
+            return [_text(file[references[index]]) for index in self._indices]
+
+    def _file(self) -> Any:
+        """The open file of this process: HDF5 handles must not cross a fork."""
+        if self._owner != os.getpid() and self._handle is not None:
+            self._handle.close()
+            self._handle = None
+        if self._handle is None:
+            self._handle, self._owner = _open_mat(self.path), os.getpid()
+        return self._handle
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_handle": None, "_owner": 0}
+
+
+def nyu_intrinsics(size: tuple[int, int]) -> NDArray[np.float32]:
+    """K, (3, 3), of the RGB camera of NYU Depth v2 for images of ``size`` (H, W)."""
+    K = build_intrinsics(*NYU_CAMERA)
+    if size == NYU_SIZE:
+        return K
+    return np.asarray(scale_intrinsics(K, size[0] / NYU_SIZE[0], size[1] / NYU_SIZE[1]), dtype=np.float32)
+
+
+def nyu_positions(path: Path, indices: Sequence[int], split: str | None) -> list[int]:
+    """Positions in ``indices`` (labelled, zero-based) that belong to ``split``; all of them for None.
+
+    Raises:
+        InputError: if the split is unknown or has no frame here.
+    """
+    if split is None or split == "all":
+        return list(range(len(indices)))
+    if split not in NYU_SPLITS:
+        raise InputError(f"{path}: no split '{split}'; NYU Depth v2 has {', '.join(NYU_SPLITS)}; choose one.")
+    wanted = set(nyu_labeled_indices(split))
+    chosen = [position for position, index in enumerate(indices) if index in wanted]
+    if not chosen:
+        raise InputError(
+            f"{path}: none of the {len(wanted)} frames of split '{split}' is among the {len(indices)} here; "
+            "choose another --split."
+        )
+    return chosen
+
+
+def is_nyu_labeled(names: Sequence[str], intrinsics: Sequence[float] | None) -> bool:
+    """True when a tree holds labelled frames of NYU Depth v2 under their indices.
+
+    Four digits alone prove little: the camera (fx, fy, cx, cy, width, height) must be that of NYU Depth v2 or, without
+    one, the names must be the whole official training or test part.
+    """
+    if not names or not all(len(name) == 4 and name.isdecimal() for name in names):
+        return False
+    indices = {int(name) for name in names}
+    if intrinsics is None:
+        return indices in (set(nyu_labeled_indices("trainval")), set(nyu_labeled_indices("test")))
+    fx, fy, _, _, width, height = intrinsics
+    same_fx = math.isclose(fx, NYU_CAMERA[0] * width / NYU_SIZE[1], rel_tol=1e-3)
+    same_fy = math.isclose(fy, NYU_CAMERA[1] * height / NYU_SIZE[0], rel_tol=1e-3)
+    return same_fx and same_fy and max(indices) < NYU_LABELED_COUNT
+
+
+def _open_mat(path: Path) -> Any:
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingTierError(f'{path}: reading a .mat needs h5py; run: pip install "depthnet[data]".') from error
+    _check_signature(path)
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError as error:
+        raise InputError(
+            f"{path}: truncated or damaged ({_one_line(error)}); the official file has 2 972 037 809 bytes: "
+            "fetch it again."
+        ) from error
+
+
+def _check_signature(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            head = file.read(520)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be opened ({error.strerror or error}); pass the path of nyu_depth_v2_labeled.mat."
+        ) from error
+    if head.startswith(_HDF5_SIGNATURE) or head[512:520] == _HDF5_SIGNATURE:
+        return
+    if head.startswith(b"MATLAB 5.0"):
+        raise InputError(
+            f"{path}: a MATLAB 5 file; expected MATLAB 7.3 (HDF5); save it with -v7.3, or, for the official "
+            "splits.mat, pass nyu_depth_v2_labeled.mat: the splits are in the package."
+        )
+    raise InputError(f"{path}: not a MATLAB 7.3 (HDF5) file; pass nyu_depth_v2_labeled.mat, complete.")
+
+
+def _check_variables(path: Path, file: Any, depth: str) -> tuple[int, tuple[int, int]]:
+    """Number of frames and their size (H, W)."""
+    for variable in ("images", depth):
+        if variable not in file:
+            have = ", ".join(key for key in file if not key.startswith("#")) or "none"
+            raise InputError(
+                f"{path}: no variable '{variable}' (it has {have}); expected nyu_depth_v2_labeled.mat: fetch it again."
+            )
+    images, depths = file["images"], file[depth]
+    fits = len(images.shape) == 4 and images.shape[1] == 3 and images.dtype == np.uint8 and depths.dtype.kind == "f"
+    if not fits or depths.shape != (images.shape[0], *images.shape[2:]):
+        raise InputError(
+            f"{path}: images {images.shape} {images.dtype} and {depth} {depths.shape} {depths.dtype}; expected "
+            "(N, 3, W, H) uint8 and (N, W, H) float: every image needs its depth; pass nyu_depth_v2_labeled.mat."
+        )
+    return int(images.shape[0]), (int(images.shape[3]), int(images.shape[2]))
+
+
+def _text(codes: Any) -> str:
+    """MATLAB text: UTF-16 code units, (length, 1)."""
+    return np.asarray(codes).astype("<u2").tobytes().decode("utf-16-le")
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:160]

@@ -1,0 +1,51 @@
+"""Fixed lists of which frame belongs to training, validation or test; they lie beside this file as JSON.
+
+NYU Depth v2, labelled set (1449 frames, zero-based indices), for the `.mat` and for folder trees made from it:
+
+- ``trainval``: the 795 official training frames.
+- ``train``: 635 of them, and ``val``: 100 others of them in ten contiguous blocks. The 60 neighbours of the blocks are
+  in neither, so that no room is on both sides. Choose with these two, then train the choice on ``trainval``.
+- ``test``: the 654 official test frames.
+- ``all``: every frame of the file or folder.
+
+Sources: `nyu_labeled.json` is the authors' `splits.mat` counted from 0; `nyu_train_val.json` is this project's.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from depthnet.errors import ConfigError
+
+NYU_SPLITS = ("train", "val", "trainval", "test", "all")
+NYU_LABELED_COUNT = 1449
+
+
+@cache
+def read_split_file(name: str) -> dict[str, Any]:
+    """Content of ``NAME.json`` of this package."""
+    text = resources.files(__name__).joinpath(f"{name}.json").read_text(encoding="utf-8")
+    content: dict[str, Any] = json.loads(text)
+    return content
+
+
+@cache
+def nyu_labeled_indices(split: str) -> tuple[int, ...]:
+    """Zero-based indices of a split of the labelled NYU Depth v2 set, ascending.
+
+    Args:
+        split: train, val, trainval, test or all.
+
+    Raises:
+        ConfigError: for another name.
+    """
+    if split not in NYU_SPLITS:
+        raise ConfigError(f"split '{split}': NYU Depth v2 has {', '.join(NYU_SPLITS)}; choose one of these.")
+    if split == "all":
+        return tuple(range(NYU_LABELED_COUNT))
+    if split in ("train", "val"):
+        return tuple(read_split_file("nyu_train_val")[split])
+    return tuple(read_split_file("nyu_labeled")["train" if split == "trainval" else "test"])

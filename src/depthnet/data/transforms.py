@@ -1,0 +1,298 @@
+"""Joint changes of image, depth, valid mask and K: the resize to the network's size and the training augmentation.
+
+Geometry is one affine map from the source to the target picture, applied once to the image (bilinear, after an
+antialiased reduction when the target is coarser) and once to the depth (nearest: depths of two surfaces are never
+mixed). Colour is one table of 256 values per channel, taken while the pixels turn from 8 bits to float. NumPy and
+Pillow only.
+
+Maps are 2×3 matrices in pixel corners (u = x + 0.5, v = y + 0.5: the top-left corner of the picture is (0, 0)), where a
+resize is a pure product. K has integer pixel centres, so its principal point is 0.5 less.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from depthnet.config import AugmentConfig
+from depthnet.data.samples import RawSample, Sample
+from depthnet.errors import ConfigError, InputError
+
+Size = tuple[int, int]
+Transform = Callable[[Sample | RawSample, np.random.Generator], Sample]
+
+_SATURATION_CHANCE = 0.5
+_CONTRAST_CHANCE = 0.5
+_CUTOUT_SIDE = (0.1, 0.4)  # of the side of the image
+
+
+def resize_sample(sample: Sample | RawSample, size: Size) -> Sample:
+    """Bring a sample to another size: scale with the aspect kept, cut what is too much evenly from both sides.
+
+    Args:
+        sample: any sample; image antialiased when it shrinks, depth by nearest neighbour.
+        size: (H, W) of the result.
+
+    Returns:
+        The resized sample; K follows: f·s and (c + 0.5)·s − 0.5 after the cut.
+
+    Raises:
+        ConfigError: if the size is not positive.
+    """
+    height, width = _check_size(size)
+    raw = sample.to_raw() if isinstance(sample, Sample) else sample
+    if raw.size == (height, width):
+        return raw.to_sample()
+    scale = _cover_scale(raw.size, (height, width))
+    box_height, box_width = height / scale, width / scale
+    top, left = (raw.size[0] - box_height) / 2, (raw.size[1] - box_width) / 2
+    box = (max(0.0, left), max(0.0, top), min(left + box_width, raw.size[1]), min(top + box_height, raw.size[0]))
+    image = Image.fromarray(raw.image).resize((width, height), Image.Resampling.BILINEAR, box=box)
+    depth = raw.depth
+    if depth is not None:
+        to_source = np.array([[1 / scale, 0.0, left], [0.0, 1 / scale, top]])
+        depth = _warp_depth(depth, to_source, (height, width))
+    K = raw.K
+    if K is not None:
+        K = _move_intrinsics(K, np.array([[scale, 0.0, -left * scale], [0.0, scale, -top * scale]]), scale)
+    return replace(raw, image=np.asarray(image), depth=depth, K=K).to_sample()
+
+
+def build_train_transform(augment: AugmentConfig, size: Size) -> Transform:
+    """The random change of one training sample.
+
+    Args:
+        augment: recipe and ranges.
+        size: (H, W) of the results.
+
+    Returns:
+        A function of (sample, generator). The generator is the only source of chance, so a seed per sample repeats the
+        run. It takes float or raw samples, raw ones faster, and can be pickled.
+
+    Raises:
+        ConfigError: if a range of ``augment`` cannot be used.
+    """
+    _check_augment(augment)
+    return TrainTransform(augment, _check_size(size))
+
+
+@dataclass(frozen=True)
+class TrainTransform:
+    """Random zoom, roll, crop, flip and colour of one sample; see `build_train_transform`.
+
+    What happens to the geometry, in this order, and to K:
+
+    - roll by a random angle about the optical axis: the map K·R_z·K⁻¹, affine, which leaves depth and K as they are.
+      Without K it turns about the middle of the image with square pixels.
+    - resize to cover the target, by r: K becomes f·r.
+    - zoom by s: depth is divided by s and the focal length stays (Eigen, Puhrsch and Fergus 2014, data augmentation).
+    - crop of the target's size at a random place inside the picture (Eigen's translation).
+    - flip left-right.
+
+    The principal point moves with its pixel through all of them. Pixels from outside the source are black and unknown.
+    The camera pose is dropped: a zoomed or mirrored picture belongs to no pose.
+    """
+
+    augment: AugmentConfig
+    size: Size
+
+    def __call__(self, sample: Sample | RawSample, rng: np.random.Generator) -> Sample:
+        """Change one sample by the draws of ``rng``."""
+        if self.augment.recipe == "none":
+            return resize_sample(sample, self.size)
+        raw = sample.to_raw() if isinstance(sample, Sample) else sample
+        geometry = _draw_geometry(self.augment, raw, self.size, rng)
+        colour = _draw_colour(self.augment, rng)
+        picture = _warp_image(raw.image, geometry, self.size)
+        image = _recolour(picture, colour)
+        if colour.cutout:
+            _cut_out(image, rng)
+        depth = None
+        if raw.depth is not None:
+            depth = _warp_depth(raw.depth, geometry.to_source, self.size)
+            depth *= np.float32(1.0 / geometry.zoom)
+            depth = depth[None]
+        return Sample(
+            image=image,
+            depth=depth,
+            valid=None if depth is None else depth > 0,
+            K=geometry.K,
+            name=raw.name,
+            time_s=raw.time_s,
+        )
+
+
+@dataclass(frozen=True)
+class _Geometry:
+    """One drawn map: target corners → source corners (2×3), its zoom, its enlargement in all, and the new K."""
+
+    to_source: NDArray[np.float64]
+    zoom: float
+    enlargement: float
+    K: NDArray[np.float32] | None
+
+
+def _draw_geometry(augment: AugmentConfig, raw: RawSample, size: Size, rng: np.random.Generator) -> _Geometry:
+    zoom = float(rng.uniform(*augment.scale))
+    angle = math.radians(float(rng.uniform(-augment.rotation_deg, augment.rotation_deg)))
+    shift_y, shift_x = (float(v) for v in rng.uniform(-0.5, 0.5, 2))
+    flipped = bool(rng.random() < augment.flip)
+
+    (source_height, source_width), (height, width) = raw.size, size
+    cover = _cover_scale(raw.size, size)
+    enlargement = cover * zoom
+    window_height, window_width = height / enlargement, width / enlargement
+    top = (source_height - window_height) * (0.5 + shift_y)
+    left = (source_width - window_width) * (0.5 + shift_x)
+
+    from_rolled = np.array(
+        [[enlargement, 0.0, -left * enlargement], [0.0, enlargement, -top * enlargement], [0.0, 0.0, 1.0]]
+    )
+    K = None if raw.K is None else _move_intrinsics(raw.K, from_rolled[:2], cover)
+    if flipped:
+        from_rolled = np.array([[-1.0, 0.0, width], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]) @ from_rolled
+        if K is not None:
+            K[0, 2] = width - 1 - K[0, 2]
+    to_source = np.asarray(np.linalg.inv(from_rolled @ _roll(angle, raw)), dtype=np.float64)
+    return _Geometry(to_source[:2], zoom, enlargement, K)
+
+
+def _roll(angle: float, raw: RawSample) -> NDArray[np.float64]:
+    """K·R_z(angle)·K⁻¹ in pixel corners, (3, 3): rotate the picture about the optical axis."""
+    if raw.K is None:
+        corners = np.array([[1.0, 0.0, raw.size[1] / 2], [0.0, 1.0, raw.size[0] / 2], [0.0, 0.0, 1.0]])
+    else:
+        corners = raw.K.astype(np.float64)
+        corners[:2, 2] += 0.5
+    cosine, sine = math.cos(angle), math.sin(angle)
+    rotation = np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
+    return np.asarray(corners @ rotation @ np.linalg.inv(corners))
+
+
+def _move_intrinsics(K: NDArray[np.float32], to_target: NDArray[np.float64], focal_scale: float) -> NDArray[np.float32]:
+    """K with focal lengths × ``focal_scale`` and the principal point moved by the corner map ``to_target`` (2, 3)."""
+    moved = np.array(K, dtype=np.float64)
+    centre = to_target @ np.array([moved[0, 2] + 0.5, moved[1, 2] + 0.5, 1.0])
+    moved[:2, :2] *= focal_scale
+    moved[:2, 2] = centre - 0.5
+    return moved.astype(np.float32)
+
+
+def _warp_image(pixels: NDArray[np.uint8], geometry: _Geometry, size: Size) -> Image.Image:
+    """Resample the image: an antialiased reduction when it gets coarser, then one bilinear affine map."""
+    height, width = pixels.shape[:2]
+    picture = Image.fromarray(pixels)
+    to_source = geometry.to_source
+    if geometry.enlargement < 1:
+        reduced = max(1, round(height * geometry.enlargement)), max(1, round(width * geometry.enlargement))
+        picture = picture.resize((reduced[1], reduced[0]), Image.Resampling.BILINEAR)
+        to_source = to_source * np.array([[reduced[1] / width], [reduced[0] / height]])
+    coefficients = tuple(to_source.ravel().tolist())
+    return picture.transform((size[1], size[0]), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR)
+
+
+def _warp_depth(depth: NDArray[np.float32], to_source: NDArray[np.float64], size: Size) -> NDArray[np.float32]:
+    """Nearest depth at each target pixel, (H, W); 0 outside the source."""
+    picture = Image.fromarray(np.ascontiguousarray(depth, dtype=np.float32))
+    coefficients = tuple(to_source.ravel().tolist())
+    moved = picture.transform((size[1], size[0]), Image.Transform.AFFINE, coefficients, Image.Resampling.NEAREST)
+    return np.array(moved, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class _Colour:
+    """One drawn change of colour; 1 leaves as it is."""
+
+    channels: NDArray[np.float64]
+    gamma: float = 1.0
+    contrast: float = 1.0
+    saturation: float = 1.0
+    cutout: bool = False
+
+
+def _draw_colour(augment: AugmentConfig, rng: np.random.Generator) -> _Colour:
+    channels = rng.uniform(*augment.colour, 3)
+    if augment.recipe == "eigen":
+        return _Colour(channels)
+    brightness = rng.uniform(1 - augment.brightness, 1 + augment.brightness)
+    contrast = rng.uniform(1 - augment.contrast, 1 + augment.contrast)
+    saturation = rng.uniform(1 - augment.saturation, 1 + augment.saturation)
+    gamma = math.exp(rng.uniform(-1.0, 1.0) * math.log1p(augment.gamma))
+    chances = rng.random(3)
+    return _Colour(
+        channels=channels * brightness,
+        gamma=gamma,
+        contrast=float(contrast) if chances[0] < _CONTRAST_CHANCE else 1.0,
+        saturation=float(saturation) if chances[1] < _SATURATION_CHANCE else 1.0,
+        cutout=bool(chances[2] < augment.cutout),
+    )
+
+
+def _recolour(picture: Image.Image, colour: _Colour) -> NDArray[np.float32]:
+    """8-bit RGB to float (3, H, W) in [0, 1]: gamma, channels, contrast about the mean, saturation about grey."""
+    table = (np.arange(256) / 255.0) ** colour.gamma * colour.channels[:, None]
+    if colour.contrast != 1.0:
+        counts = np.asarray(picture.histogram(), dtype=np.float64).reshape(3, 256)
+        mean = float((counts * table).sum() / counts.sum())
+        table = mean + (table - mean) * colour.contrast
+    if colour.saturation == 1.0:
+        table = np.clip(table, 0.0, 1.0)
+    table = table.astype(np.float32)
+    image = np.empty((3, picture.height, picture.width), dtype=np.float32)
+    for values, band, out in zip(table, picture.split(), image):
+        np.take(values, np.asarray(band), out=out, mode="clip")
+    if colour.saturation != 1.0:
+        grey = image[0] + image[1]
+        grey += image[2]
+        grey *= np.float32((1.0 - colour.saturation) / 3.0)
+        image *= np.float32(colour.saturation)
+        image += grey
+        np.clip(image, 0.0, 1.0, out=image)
+    return image
+
+
+def _cut_out(image: NDArray[np.float32], rng: np.random.Generator) -> None:
+    """Replace a random rectangle of the image by uniform noise, in place."""
+    _, height, width = image.shape
+    shares = rng.uniform(*_CUTOUT_SIDE, 2)
+    side_y, side_x = max(1, round(height * shares[0])), max(1, round(width * shares[1]))
+    top, left = int(rng.integers(height - side_y + 1)), int(rng.integers(width - side_x + 1))
+    image[:, top : top + side_y, left : left + side_x] = rng.random((3, side_y, side_x), dtype=np.float32)
+
+
+def _cover_scale(source: Size, target: Size) -> float:
+    """The smallest enlargement at which ``source`` covers ``target`` in both directions."""
+    if min(source) < 1:
+        raise InputError(f"image of size {source[0]}x{source[1]}: it has no pixels; remove it from the data.")
+    return max(target[0] / source[0], target[1] / source[1])
+
+
+def _check_size(size: Size) -> Size:
+    height, width = int(size[0]), int(size[1])
+    if height < 1 or width < 1:
+        raise ConfigError(f"size {height}x{width}: height and width must be at least 1; for example 240x320.")
+    return height, width
+
+
+def _check_augment(augment: AugmentConfig) -> None:
+    if augment.recipe not in ("none", "eigen", "modern"):
+        raise ConfigError(f"augment.recipe '{augment.recipe}': unknown; choose none, eigen or modern.")
+    for key in ("scale", "colour"):
+        low, high = getattr(augment, key)
+        if not 0 < low <= high:
+            raise ConfigError(f"augment.{key} {low} to {high}: expected 0 < low <= high; for example 0.8 1.2.")
+    for key in ("flip", "cutout"):
+        if not 0 <= getattr(augment, key) <= 1:
+            raise ConfigError(f"augment.{key} {getattr(augment, key)}: a probability lies between 0 and 1.")
+    for key in ("brightness", "contrast", "saturation"):
+        if not 0 <= getattr(augment, key) <= 1:
+            raise ConfigError(f"augment.{key} {getattr(augment, key)}: must lie between 0 and 1; 0 leaves it out.")
+    if not augment.gamma >= 0:
+        raise ConfigError(f"augment.gamma {augment.gamma}: must be at least 0; 0 leaves it out.")
+    if not 0 <= augment.rotation_deg <= 180:
+        raise ConfigError(f"augment.rotation_deg {augment.rotation_deg}: must lie between 0 and 180; 0 leaves it out.")
