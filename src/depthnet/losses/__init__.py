@@ -1,1 +1,1 @@
-"""Training losses."""
+"""Training losses: :mod:`~depthnet.losses.supervised` against measured depth."""
