@@ -1,0 +1,130 @@
+"""What runs a network: ONNX Runtime for .onnx, PyTorch for .safetensors; the same call for both."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depthnet.checkpoint import METADATA_KEY, ModelInfo, load_network
+from depthnet.errors import InputError, MissingTierError
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+#: Runs the network: image (1, 3, h, w) float32 in [0, 1] -> depth (1, 1, h, w) float32 of the training camera.
+Runner: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A network ready to run."""
+
+    info: ModelInfo
+    """What the model file says about itself."""
+    run: Runner
+    """Runs the network."""
+    name: str
+    """What runs it and where, in words."""
+
+
+def load_runtime(path: Path, device: str | None, threads: int | None) -> Runtime:
+    """Load a model file for running.
+
+    Args:
+        path: a ``.onnx`` or ``.safetensors`` file.
+        device: ``cpu``, ``cuda`` or ``cuda:N``; None for CUDA where the runtime has it, else the CPU.
+        threads: CPU threads; None for all cores this process may use.
+
+    Raises:
+        InputError: if an option is out of range, the device is not there or the file is damaged.
+        MissingTierError: if the package that runs the model is not installed.
+    """
+    if threads is not None and threads < 1:
+        raise InputError(f"--threads {threads}: give 1 or more.")
+    if device is not None and not (device in ("cpu", "cuda") or device.removeprefix("cuda:").isdigit()):
+        raise InputError(f"--device {device}: choose cpu, cuda or cuda:N.")
+    return (_load_onnx if path.suffix == ".onnx" else _load_torch)(path, device, threads)
+
+
+def _load_onnx(path: Path, device: str | None, threads: int | None) -> Runtime:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingTierError(f'{path}: a .onnx model needs onnxruntime: pip install "depthnet"') from error
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.intra_op_num_threads = threads or _cores()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    providers = _providers(onnxruntime.get_available_providers(), device)
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # onnxruntime raises its own undocumented classes
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(f"{path}: onnxruntime cannot load it ({reason}); export or copy it again.") from error
+    if device not in (None, "cpu") and session.get_providers()[0] != "CUDAExecutionProvider":
+        raise InputError(f"--device {device}: onnxruntime could not start CUDA here; check the driver or use cpu.")
+    info = _onnx_info(session, path)
+    names = ([session.get_outputs()[0].name], session.get_inputs()[0].name)
+
+    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        depth: NDArray[np.float32] = session.run(names[0], {names[1]: image})[0]
+        return depth
+
+    return Runtime(info, run, f"ONNX Runtime, {session.get_providers()[0].removesuffix('ExecutionProvider')}")
+
+
+def _cores() -> int:
+    """Cores that this process may use; all of them where the system does not tell."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _providers(available: Sequence[str], device: str | None) -> list[Any]:
+    """onnxruntime's providers for a device, the first one preferred."""
+    if device == "cpu" or (device is None and "CUDAExecutionProvider" not in available):
+        return ["CPUExecutionProvider"]
+    if "CUDAExecutionProvider" not in available:
+        raise InputError(
+            f"--device {device}: this onnxruntime has no CUDA; pip install onnxruntime-gpu in its place, or use cpu."
+        )
+    index = int((device or "cuda").partition(":")[2] or 0)
+    return [("CUDAExecutionProvider", {"device_id": index}), "CPUExecutionProvider"]
+
+
+def _onnx_info(session: onnxruntime.InferenceSession, path: Path) -> ModelInfo:
+    metadata = session.get_modelmeta().custom_metadata_map
+    if METADATA_KEY not in metadata:
+        raise InputError(f"{path}: has no depthnet metadata; write the model with `depthnet export`.")
+    inputs = [(node.name, len(node.shape)) for node in session.get_inputs()]
+    if inputs != [("image", 4)]:
+        raise InputError(f"{path}: inputs {inputs}; expected one, image (B, 3, H, W). Write it with `depthnet export`.")
+    return ModelInfo.from_json(metadata[METADATA_KEY], path)
+
+
+def _load_torch(path: Path, device: str | None, threads: int | None) -> Runtime:
+    network, info = load_network(path)
+    import torch
+
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    index = int(device.partition(":")[2] or 0)
+    if device != "cpu" and index >= torch.cuda.device_count():
+        raise InputError(f"--device {device}: PyTorch sees {torch.cuda.device_count()} CUDA devices; use cpu.")
+    if threads is not None:
+        torch.set_num_threads(threads)
+    network = network.to(device).eval()
+
+    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            log_depth = network(torch.from_numpy(image).to(device))
+            metres = log_depth.float().exp().clamp(info.min_depth, info.max_depth)
+            depth: NDArray[np.float32] = metres.cpu().numpy()
+        return depth
+
+    return Runtime(info, run, f"PyTorch, {device}")
