@@ -18,8 +18,8 @@ class AugmentConfig:
     """Random changes of the training samples; image, depth, valid and K change together."""
 
     recipe: Literal["none", "eigen", "modern"] = "modern"
-    """none: only the resize. eigen: the six of Eigen 2014 (scale, rotation, translation, colour, flip, crop). modern: these plus contrast,
-    saturation, gamma and cut-outs."""
+    """none: only the resize. eigen: the six of Eigen 2014 (scale, rotation, translation, colour, flip, crop).
+    modern: these plus contrast, saturation, gamma and cut-outs."""
     scale: tuple[float, float] = (1.0, 1.5)
     """Range of the random zoom s; depth is divided by s and K keeps its focal length (Eigen's rule)."""
     rotation_deg: float = 5.0
@@ -185,8 +185,8 @@ class EvaluateConfig:
     split: str | None = None
     """Part of the data: train, val or test where it has such."""
     protocol: tuple[str, ...] = ()
-    """Protocols, side by side (nyu, nyu-toolbox, nyu-full, nyu-densedepth, kitti-eigen, kitti-eigen-crop, none; -pooled after
-    any); by default the data set's own."""
+    """Protocols, side by side (nyu, nyu-toolbox, nyu-full, nyu-densedepth, kitti-eigen, kitti-eigen-crop, none;
+    -pooled after any); by default the data set's own."""
     align: Align = "none"
     """Fit of each prediction to its ground truth before scoring."""
     flip: bool = False
@@ -201,3 +201,21 @@ class EvaluateConfig:
     """Where the network runs: cpu, cuda or cuda:N; by default the fastest that is there."""
     threads: int | None = None
     """CPU threads; by default all cores."""
+
+
+@dataclass
+class ExportConfig:
+    """Write a trained network as one ONNX file that needs nothing else."""
+
+    model: str = "mobile"
+    """A shipped name, a .safetensors or a run folder."""
+    out: str = ""
+    """The .onnx file to write."""
+
+
+@dataclass
+class BenchmarkConfig:
+    """Time the package against a rival, in turn, on this machine."""
+
+    json: str | None = None
+    """Write the figures to this file."""

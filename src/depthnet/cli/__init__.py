@@ -1,0 +1,94 @@
+"""The `depthnet` command: finds the command's module by the first word and turns errors into exit codes.
+
+A command is one dataclass with a ``run`` method in a module of this package and one line of :data:`COMMANDS`.
+Only the module of the wanted command is imported, so `depthnet --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from depthnet.cli.report import report_failure
+from depthnet.cli.usage import UsageError
+
+#: Name -> (module:class of the command, one line of help).
+COMMANDS = {
+    "predict": ("depthnet.cli.predict:Predict", "depth in metres for photos: files, folders or globs"),
+    "train": ("depthnet.cli.train:Train", "train a depth network"),
+    "evaluate": ("depthnet.cli.evaluate:Evaluate", "score a model or a folder of predictions against ground truth"),
+    "export": ("depthnet.cli.export:Export", "write a trained network as one ONNX file"),
+    "benchmark": ("depthnet.cli.benchmark:Benchmark", "measure speed against a rival on this machine"),
+    "models": ("depthnet.cli.models:Models", "list the models, networks and configurations that are shipped"),
+}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command line.
+
+    Args:
+        words: the words after `depthnet`; by default those of this process.
+
+    Returns:
+        The exit code: 0 done, 1 a user's error (one line on stderr), 2 wrong usage, 130 interrupted.
+    """
+    words = list(sys.argv[1:] if words is None else words)
+    debug = "--debug" in words
+    logging.basicConfig(stream=sys.stderr, format="depthnet: %(message)s")
+    if debug:
+        logging.getLogger("depthnet").setLevel(logging.DEBUG)
+        words = [word for word in words if word != "--debug"]
+        words[1:1] = ["--debug"]  # behind the command's name, wherever it stood
+    try:
+        return _dispatch(words)
+    except SystemExit as stop:  # tyro has printed its help or what was wrong
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except KeyboardInterrupt:
+        print("depthnet: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as in `depthnet models | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        else:
+            report_failure(error)
+        return 2 if isinstance(error, UsageError) else 1
+
+
+def _dispatch(words: list[str]) -> int:
+    if "--version" in words:
+        from depthnet import __version__
+
+        print(f"depthnet {__version__}")
+        return 0
+    if not words or words[0] in ("-h", "--help", "help", "--debug"):
+        print(_overview())
+        return 0 if words[:1] and words[0] != "--debug" else 2
+    if words[0] not in COMMANDS:
+        close = difflib.get_close_matches(words[0], COMMANDS, n=1)
+        hint = f"perhaps you meant {close[0]!r}" if close else f"choose one of: {', '.join(COMMANDS)}"
+        raise UsageError(f"{words[0]!r} is no command; {hint}. `depthnet --help` lists them.")
+    module, cls = COMMANDS[words[0]][0].split(":")
+    command = getattr(importlib.import_module(module), cls)
+
+    from depthnet.cli.parsing import run_command
+
+    return run_command(command, words[0], words[1:])
+
+
+def _overview() -> str:
+    lines = ["usage: depthnet COMMAND ...", "", "Depth in metres from a single photograph.", "", "commands:"]
+    lines += [f"  {name:<11}{summary}" for name, (_, summary) in COMMANDS.items()]
+    lines += [
+        "",
+        "`depthnet COMMAND --help` explains a command. Everywhere: --config FILE.yaml reads options from a file,",
+        "--print-config prints the options that are in force, --debug shows where an error comes from, --version.",
+    ]
+    return "\n".join(lines)

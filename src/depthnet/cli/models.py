@@ -1,0 +1,45 @@
+"""`depthnet models`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from depthnet.cli.parsing import Command, Flag, list_configs
+
+
+@dataclass
+class Models(Command):
+    """List the models, networks and configurations that are shipped."""
+
+    debug: Flag = False
+    """Show the traceback of an error."""
+
+    def run(self) -> int:
+        """Print one line for each model, then the names of networks and configurations."""
+        from depthnet.checkpoint import SHIPPED, resolve_model
+        from depthnet.networks import NETWORKS
+
+        print("models (--model NAME):")
+        for name in SHIPPED:
+            print(f"  {name:<10}{describe_model(resolve_model(name))}")
+        print(f"networks (--network NAME): {', '.join(NETWORKS)}")
+        print(f"configurations (--config NAME): {', '.join(list_configs())}")
+        return 0
+
+
+def describe_model(path: Path) -> str:
+    """Say in one line what a model file is: network, size, depth range and validation scores."""
+    from depthnet.checkpoint import read_model_info
+
+    info = read_model_info(path)
+    height, width = info.input_size
+    scores = ", ".join(f"{key} {value:.3f}" for key, value in info.scores.items() if isinstance(value, float))
+    facts = [
+        f"network {info.network}",
+        f"input {height}x{width}",
+        f"{info.min_depth:g} to {info.max_depth:g} m",
+        f"{path.stat().st_size / 1e6:.1f} MB",
+        *([f"validation: {scores}"] if scores else []),
+    ]
+    return "; ".join(facts)
