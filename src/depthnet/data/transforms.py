@@ -22,6 +22,7 @@ from PIL import Image
 from depthnet.config import AugmentConfig
 from depthnet.data.samples import RawSample, Sample
 from depthnet.errors import ConfigError, InputError
+from depthnet.geometry.camera import crop_intrinsics, flip_intrinsics, scale_intrinsics
 
 Size = tuple[int, int]
 Transform = Callable[[Sample | RawSample, np.random.Generator], Sample]
@@ -45,6 +46,8 @@ def resize_sample(sample: Sample | RawSample, size: Size) -> Sample:
         ConfigError: if the size is not positive.
     """
     height, width = _check_size(size)
+    if isinstance(sample, Sample) and sample.image.shape[1:] == (height, width):
+        return replace(sample)
     raw = sample.to_raw() if isinstance(sample, Sample) else sample
     if raw.size == (height, width):
         return raw.to_sample()
@@ -57,9 +60,7 @@ def resize_sample(sample: Sample | RawSample, size: Size) -> Sample:
     if depth is not None:
         to_source = np.array([[1 / scale, 0.0, left], [0.0, 1 / scale, top]])
         depth = _warp_depth(depth, to_source, (height, width))
-    K = raw.K
-    if K is not None:
-        K = _move_intrinsics(K, np.array([[scale, 0.0, -left * scale], [0.0, scale, -top * scale]]), scale)
+    K = None if raw.K is None else _window_intrinsics(raw.K, top, left, scale)
     return replace(raw, image=np.asarray(image), depth=depth, K=K).to_sample()
 
 
@@ -153,11 +154,10 @@ def _draw_geometry(augment: AugmentConfig, raw: RawSample, size: Size, rng: np.r
     from_rolled = np.array(
         [[enlargement, 0.0, -left * enlargement], [0.0, enlargement, -top * enlargement], [0.0, 0.0, 1.0]]
     )
-    K = None if raw.K is None else _move_intrinsics(raw.K, from_rolled[:2], cover)
+    K = None if raw.K is None else _window_intrinsics(raw.K, top, left, cover, zoom)
     if flipped:
         from_rolled = np.array([[-1.0, 0.0, width], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]) @ from_rolled
-        if K is not None:
-            K[0, 2] = width - 1 - K[0, 2]
+        K = None if K is None else flip_intrinsics(K, width)
     to_source = np.asarray(np.linalg.inv(from_rolled @ _roll(angle, raw)), dtype=np.float64)
     return _Geometry(to_source[:2], zoom, enlargement, K)
 
@@ -174,13 +174,13 @@ def _roll(angle: float, raw: RawSample) -> NDArray[np.float64]:
     return np.asarray(corners @ rotation @ np.linalg.inv(corners))
 
 
-def _move_intrinsics(K: NDArray[np.float32], to_target: NDArray[np.float64], focal_scale: float) -> NDArray[np.float32]:
-    """K with focal lengths × ``focal_scale`` and the principal point moved by the corner map ``to_target`` (2, 3)."""
-    moved = np.array(K, dtype=np.float64)
-    centre = to_target @ np.array([moved[0, 2] + 0.5, moved[1, 2] + 0.5, 1.0])
-    moved[:2, :2] *= focal_scale
-    moved[:2, 2] = centre - 0.5
-    return moved.astype(np.float32)
+def _window_intrinsics(
+    K: NDArray[np.float32], top: float, left: float, resize: float, zoom: float = 1.0
+) -> NDArray[np.float32]:
+    """K of the window that starts at the corner (left, top), resized and zoomed; the zoom keeps the focal length."""
+    moved = scale_intrinsics(crop_intrinsics(K, top, left), resize * zoom, resize * zoom)
+    moved[:2, :2] /= zoom
+    return moved
 
 
 def _warp_image(pixels: NDArray[np.uint8], geometry: _Geometry, size: Size) -> Image.Image:
