@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from depthnet.errors import ShapeError
+from depthnet.errors import ConfigError, ShapeError
 
 
 class DepthNetwork(nn.Module):
@@ -62,6 +62,15 @@ class DepthNetwork(nn.Module):
         """Natural log depth (B, 1, H, W) of ``image`` (B, 3, H, W) in [0, 1]."""
         size = (image.shape[-2], image.shape[-1])
         return self.decode(self.encode(image), size)["log_depth"]
+
+    def freeze_encoder(self, blocks: int) -> None:
+        """Keep the first ``blocks`` blocks of the encoder (and its stem) at their weights; 0 freezes nothing.
+
+        Raises:
+            ConfigError: if the network has no pretrained encoder to keep.
+        """
+        if blocks:
+            raise ConfigError(f"freeze_encoder_blocks {blocks}: this encoder has no pretrained blocks; use 0.")
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters that may want different learning rates: ``encoder`` (pretrained) and ``decoder``."""

@@ -42,7 +42,7 @@ class InvertedResidual(nn.Module):
         self.shortcut = inputs == outputs and stride == 1
 
     def forward(self, x: Tensor) -> Tensor:
-        y = x if self.expand is None else F.relu6(self.expand(x))
+        y: Tensor = x if self.expand is None else F.relu6(self.expand(x))
         y = self.project(F.relu6(self.depthwise(y)))
         return x + y if self.shortcut else y
 
@@ -130,10 +130,19 @@ class MobileDepth(DepthNetwork):
             if isinstance(module, nn.Conv2d) and not name.startswith("encoder"):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         nn.init.normal_(self.head.weight, std=0.01)
+        assert self.head.bias is not None
         nn.init.constant_(self.head.bias, log_depth_bias)
 
+    def freeze_encoder(self, blocks: int) -> None:
+        if not 0 <= blocks <= len(BLOCKS):
+            raise ConfigError(f"freeze_encoder_blocks {blocks}: the encoder has {len(BLOCKS)} blocks.")
+        if blocks:
+            for module in [self.encoder.stem, *self.encoder.blocks[:blocks]]:
+                module.requires_grad_(False)
+
     def encode(self, image: Tensor) -> dict[str, Tensor]:
-        return self.encoder(self.normalise(image))
+        features: dict[str, Tensor] = self.encoder(self.normalise(image))
+        return features
 
     def decode(self, features: dict[str, Tensor], size: tuple[int, int]) -> dict[str, Tensor]:
         top = features["encoder_top"]

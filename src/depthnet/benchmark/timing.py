@@ -1,0 +1,49 @@
+"""Interleaved timing of two functions, and the words that go with a figure."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def measure(functions: dict[str, Callable[[], object]], repeats: int, warmup: int = 1) -> dict[str, float]:
+    """Median wall seconds of each function; the functions take turns, so that noise hits all alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    for turn in range(warmup + repeats):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            if turn >= warmup:
+                seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def result(ours: float, rival: float | None, rival_name: str, unit: str, **facts: Any) -> dict[str, Any]:
+    """One entry of the benchmark's JSON; ``ratio`` above 1 says how many times faster ours is."""
+    return {
+        "ours": ours,
+        "rival": rival,
+        "rival_name": rival_name,
+        "ratio": None if rival is None else rival / ours,
+        "unit": unit,
+        "machine": machine(),
+        **facts,
+    }
+
+
+def machine() -> str:
+    """Processor, usable cores and whether it multiplies bfloat16 natively."""
+    name, flags = platform.processor() or platform.machine(), ""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        fields = dict(line.split(":", 1) for line in cpuinfo.read_text().splitlines() if ":" in line)
+        fields = {key.strip(): value.strip() for key, value in fields.items()}
+        name, flags = fields.get("model name", name), fields.get("flags", "")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    bf16 = "with" if {"avx512_bf16", "amx_bf16"} & set(flags.split()) else "without"
+    return f"{name}, {cores} cores, {bf16} bf16 instructions"

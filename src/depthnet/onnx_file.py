@@ -1,0 +1,130 @@
+"""Write a depth network as an ONNX file that runs with ONNX Runtime alone.
+
+One input ``image`` (B, 3, H, W) in [0, 1], one output ``depth`` (B, 1, H, W) in metres, any B, H and W.
+Weights are stored as float16 behind a cast: ONNX Runtime folds the casts when it loads the file, so the
+arithmetic stays float32 and the file is half as large.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from depthnet.checkpoint import METADATA_KEY, ModelInfo
+from depthnet.errors import MissingTierError
+from depthnet.io.files import atomic_path
+
+if TYPE_CHECKING:
+    from depthnet.networks.blocks import DepthNetwork
+
+OPSET = 18
+#: Weights with fewer values than this stay float32: they would save nothing.
+SMALLEST_HALF = 64
+
+
+def write_onnx(path: str | Path, network: DepthNetwork, info: ModelInfo, half: bool = True) -> None:
+    """Export ``network`` with the conversion to metres and ``info`` as metadata.
+
+    Args:
+        path: the file, replaced when it is there.
+        network: network in evaluation mode on the CPU.
+        info: what the file says about itself.
+        half: store weights as float16.
+
+    Raises:
+        InputError: if the file cannot be written.
+        MissingTierError: without the onnx package.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise MissingTierError('writing ONNX needs the onnx package: pip install "depthnet[train]"') from error
+    model = onnx.load_model_from_string(_trace(network, info))
+    _use_same_padding(model.graph)
+    if half:
+        _store_half(model.graph)
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, {METADATA_KEY: info.to_json()})
+    model.producer_name = "depthnet"
+    onnx.checker.check_model(model)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(model.SerializeToString())
+
+
+def _trace(network: DepthNetwork, info: ModelInfo) -> bytes:
+    import torch
+    from torch import Tensor, nn
+
+    class MetricDepth(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, image: Tensor) -> Tensor:
+            return torch.exp(self.network(image)).clamp(info.min_depth, info.max_depth)
+
+    height, width = info.input_size
+    buffer: Any = io.BytesIO()  # taken by the exporter, though its signature names paths only
+    # An odd-sized batch of two keeps the tracer from taking sizes for constants or for each other.
+    example = torch.rand(2, 3, height + 1, width + 3)
+    axes = {0: "batch", 2: "height", 3: "width"}
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # shape checks are constant by nature; other parity is tested
+        torch.onnx.export(
+            MetricDepth().eval(), (example,), buffer, input_names=["image"], output_names=["depth"],
+            dynamic_axes={"image": axes, "depth": axes}, opset_version=OPSET, dynamo=False,
+        )  # fmt: skip
+    traced: bytes = buffer.getvalue()
+    return traced
+
+
+def _use_same_padding(graph: Any) -> None:
+    """Replace a Pad in front of a stride-2 convolution by the convolution's own SAME_UPPER padding.
+
+    :class:`depthnet.networks.blocks.Conv2dSame` pads by the parity of the size, which an exporter writes as a
+    Pad with computed amounts: a copy of the whole feature map. ONNX has the same rule as an attribute.
+    """
+    import onnx
+
+    pads = {node.output[0]: node for node in graph.node if node.op_type == "Pad"}
+    for node in graph.node:
+        if node.op_type == "Conv" and node.input[0] in pads:
+            node.input[0] = pads[node.input[0]].input[0]
+            kept = [attribute for attribute in node.attribute if attribute.name not in ("pads", "auto_pad")]
+            del node.attribute[:]
+            node.attribute.extend([*kept, onnx.helper.make_attribute("auto_pad", "SAME_UPPER")])
+    _drop_unused(graph)
+
+
+def _drop_unused(graph: Any) -> None:
+    """Remove nodes and initialisers that no output needs any more."""
+    wanted = {output.name for output in graph.output}
+    kept = []
+    for node in reversed(graph.node):
+        if wanted & set(node.output):
+            kept.append(node)
+            wanted |= set(node.input)
+    del graph.node[:]
+    graph.node.extend(reversed(kept))
+    initializers = [tensor for tensor in graph.initializer if tensor.name in wanted]
+    del graph.initializer[:]
+    graph.initializer.extend(initializers)
+
+
+def _store_half(graph: Any) -> None:
+    import numpy as np
+    import onnx
+
+    casts = []
+    for tensor in graph.initializer:
+        if tensor.data_type != onnx.TensorProto.FLOAT or np.prod(tensor.dims) < SMALLEST_HALF or len(tensor.dims) < 2:
+            continue
+        name = tensor.name
+        values = onnx.numpy_helper.to_array(tensor).astype(np.float16)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values, name + "_half"))
+        casts.append(onnx.helper.make_node("Cast", [name + "_half"], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)

@@ -1,0 +1,277 @@
+"""``depthnet train``: from options to a run folder that repeats the run."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import shlex
+import subprocess
+import sys
+import warnings
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+import yaml
+
+import depthnet
+from depthnet.checkpoint import RUN_MODELS, ModelInfo, file_sha256, load_network, load_weights, resolve_weights
+from depthnet.config import TrainConfig
+from depthnet.data import open_dataset
+from depthnet.data.samples import CachedDataset, DepthDataset
+from depthnet.errors import ConfigError, InputError
+from depthnet.io.files import atomic_path
+from depthnet.networks import build_network
+from depthnet.networks.blocks import DepthNetwork
+from depthnet.onnx_file import write_onnx
+from depthnet.training.callbacks import (
+    ModelFiles,
+    Progress,
+    SamplePictures,
+    SaveState,
+    Tables,
+    WholeFileCheckpoints,
+    write_json,
+)
+from depthnet.training.distributed import use_global_batch_norm
+from depthnet.training.loader import EpochBatches, ValidationSamples, build_train_loader, build_val_loader
+from depthnet.training.module import DepthModule
+from depthnet.training.start_weights import load_encoder
+
+CACHE_LIMIT_BYTES = 4 * 2**30
+
+
+@dataclass
+class TrainResult:
+    """Where a run is and how its kept model scores on validation (empty without validation)."""
+
+    run: Path
+    scores: dict[str, float]
+
+
+def train(
+    config: TrainConfig, out: str | Path | None = None, resume: str | Path | None = None, overwrite: bool = False
+) -> TrainResult:
+    """Train a depth network.
+
+    Args:
+        config: all options; they are written to ``config.yaml`` of the run folder.
+        out: the run folder; by default ``runs/NETWORK-N`` with the next free N.
+        resume: a run folder to go on with; ``config`` must be the one it holds.
+        overwrite: allow ``out`` to hold an earlier run, which is replaced.
+
+    Returns:
+        The run folder with ``model.onnx``, ``best.safetensors`` and ``last.safetensors``, and the scores.
+
+    Raises:
+        DepthNetError: on unusable data, options or files, before any training.
+    """
+    run = Path(resume) if resume is not None else _new_run(config, out, overwrite)
+    state = run / "checkpoints" / "last.ckpt"
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    _quiet()
+    L.seed_everything(config.seed, workers=True, verbose=False)
+    training, validation = _open_data(config)
+    network = build_start_network(config)
+    info = describe_run(config, training, run.name)
+    _write_run_files(run, config, fresh=resume is None)
+    batches = EpochBatches(len(training), config.batch_size, config.seed, world=config.devices)
+    per_epoch = min(len(batches), config.limit_batches or len(batches))
+    module = DepthModule(network, config, total_steps=config.epochs * (-(-per_epoch // config.accumulate)))
+    if config.devices > 1:
+        use_global_batch_norm(network)
+    trainer = _build_trainer(config, run, info, batches, per_epoch, validation)
+    train_loader = build_train_loader(training, config, batches)
+    val_loader = build_val_loader(validation, config, config.size) if validation is not None else None
+    trainer.fit(
+        module, train_loader, val_loader, ckpt_path=str(state) if resume is not None and state.exists() else None,
+        weights_only=True,
+    )  # fmt: skip
+    if trainer.interrupted:
+        raise InputError(f"{run}: interrupted; go on with --resume {run}.")
+    if trainer.is_global_zero:
+        _export(run)
+    return TrainResult(run, dict(module.val_scores))
+
+
+def _new_run(config: TrainConfig, out: str | Path | None, overwrite: bool) -> Path:
+    if out is None:
+        number = 1
+        while (run := Path("runs") / f"{config.network}-{number}").exists():
+            number += 1
+        return run
+    run = Path(out)
+    if (run / "config.yaml").exists() and not overwrite:
+        raise InputError(f"{run}: holds a run already; go on with --resume {run}, pass --overwrite or another --out.")
+    if run.exists() and not run.is_dir():
+        raise InputError(f"{run}: is a file; --out takes a folder.")
+    return run
+
+
+def _open_data(config: TrainConfig) -> tuple[DepthDataset, DepthDataset | None]:
+    if not config.data:
+        raise ConfigError("--data is missing; pass a folder or file with images and depth.")
+    training = open_dataset(config.data, split=config.split, format=config.format)
+    validation = None
+    if config.val_split not in (None, "none") or config.val_data is not None:
+        split = None if config.val_split == "none" else config.val_split
+        validation = open_dataset(config.val_data or config.data, split=split, format=config.format)
+    if config.cache:
+        training = cached = CachedDataset(training, CACHE_LIMIT_BYTES)
+        if config.workers:
+            cached.preload()  # forked loader processes share these pages
+    return training, validation
+
+
+def build_start_network(config: TrainConfig) -> DepthNetwork:
+    """The network at its start weights: random, then the encoder's file, or a whole model (``--init``)."""
+    network = build_network(config.network, config.network_options)
+    if config.encoder_weights is not None:
+        load_encoder(network, config.encoder_weights)
+    if config.init is not None:
+        path = resolve_weights(config.init)
+        start, info = load_network(path)
+        if info.network != config.network:
+            raise InputError(f"{path}: holds {info.network}, not {config.network}; choose --network {info.network}.")
+        load_weights(network, start.state_dict(), path)
+    network.freeze_encoder(config.freeze_encoder_blocks)
+    if config.channels_last:
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+def describe_run(config: TrainConfig, training: DepthDataset, name: str) -> ModelInfo:
+    """What the model files of the run will say about themselves."""
+    provenance: dict[str, Any] = {
+        "depthnet": depthnet.__version__,
+        "date": date.today().isoformat(),
+        "command": " ".join(["depthnet", *(shlex.quote(word) for word in sys.argv[1:])]),
+        "data": {"name": training.name, "format": training.format, "split": config.split, "count": len(training)},
+        "config": asdict(config),
+        "seed": config.seed,
+    }
+    if config.encoder_weights is not None and Path(config.encoder_weights).is_file():
+        path = Path(config.encoder_weights)
+        provenance["start_weights"] = {"file": path.name, "sha256": file_sha256(path)}
+    if config.init is not None:
+        path = resolve_weights(config.init)
+        provenance["init"] = {"file": path.name, "sha256": file_sha256(path)}
+    return ModelInfo(
+        name=name, network=config.network, network_options=config.network_options, input_size=config.size,
+        training_focal_px=_training_focal(training, config.size), min_depth=config.min_depth,
+        max_depth=config.max_depth, provenance=provenance,
+    )  # fmt: skip
+
+
+def _training_focal(training: DepthDataset, size: tuple[int, int]) -> float:
+    """Median focal length, in pixels at the network's size, of some samples spread over the data."""
+    focals = []
+    for index in np.unique(np.linspace(0, len(training) - 1, 16).round().astype(int)):
+        sample = training[int(index)]
+        if sample.K is not None:
+            focals.append(float(sample.K[0, 0]) * size[1] / sample.image.shape[2])
+    if not focals:
+        raise InputError(
+            f"{training.name}: has no intrinsics, so depth in metres is not defined for other cameras. "
+            "Add intrinsics.txt with one line: fx fy cx cy width height."
+        )
+    return float(np.median(focals))
+
+
+def _write_run_files(run: Path, config: TrainConfig, fresh: bool) -> None:
+    run.mkdir(parents=True, exist_ok=True)
+    if not fresh:
+        return
+    for stale in (*RUN_MODELS, "train.csv", "val.csv", "checkpoints/last.ckpt"):
+        (run / stale).unlink(missing_ok=True)
+    with atomic_path(run / "config.yaml") as temporary:
+        temporary.write_text(yaml.safe_dump(_plain(asdict(config)), sort_keys=False, allow_unicode=True))
+    write_json(run / "environment.json", {
+        "command": " ".join(["depthnet", *(shlex.quote(word) for word in sys.argv[1:])]),
+        "depthnet": depthnet.__version__, "commit": _commit(), "python": platform.python_version(),
+        "torch": torch.__version__, "lightning": L.__version__, "numpy": np.__version__,
+        "machine": platform.machine(), "threads": torch.get_num_threads(),
+        "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
+    })  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, so that the YAML stays plain."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _commit() -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def native_bf16() -> bool:
+    """Whether the hardware multiplies bfloat16 itself; emulated, it is slower than float32."""
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def _quiet() -> None:
+    """Leave what Lightning says for its own users out of ours; errors still come through."""
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"lightning\..*")
+
+
+def _build_trainer(
+    config: TrainConfig, run: Path, info: ModelInfo, batches: EpochBatches, per_epoch: int,
+    validation: DepthDataset | None,
+) -> L.Trainer:  # fmt: skip
+    from lightning.pytorch.loggers import TensorBoardLogger
+
+    precision: Any = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}.get(
+        config.precision, "bf16-mixed" if native_bf16() else "32-true"
+    )
+    images = config.batch_size * config.devices
+    callbacks: list[L.Callback] = [
+        Tables(run, config.log_every, images),
+        ModelFiles(run, info),
+        Progress(per_epoch * config.epochs, images),
+    ]
+    if validation is not None:
+        callbacks.append(SamplePictures(run, ValidationSamples(validation, config.size), config))
+    # Last, so that the saved state holds what the others did at the end of the epoch.
+    state = run / "checkpoints" / "last.ckpt"
+    callbacks.append(SaveState(state, config.checkpoint_minutes, batches, config.accumulate))
+    strategy: Any = config.strategy
+    if strategy == "auto" and config.devices > 1:
+        strategy = "ddp"
+    if strategy in ("ddp", "ddp_spawn"):
+        from lightning.pytorch.strategies import DDPStrategy
+
+        start: Any = "spawn" if strategy == "ddp_spawn" else "popen"
+        strategy = DDPStrategy(start_method=start, broadcast_buffers=False, timeout=timedelta(minutes=30))
+    return L.Trainer(
+        accelerator=config.accelerator, devices=config.devices, strategy=strategy, precision=precision,
+        max_epochs=config.epochs, accumulate_grad_batches=config.accumulate,
+        gradient_clip_val=config.optim.clip_norm or None, check_val_every_n_epoch=config.validate_every,
+        limit_train_batches=per_epoch, limit_val_batches=1.0 if validation is not None else 0,
+        num_sanity_val_steps=0, enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
+        use_distributed_sampler=False, callbacks=callbacks, plugins=[WholeFileCheckpoints()],
+        logger=TensorBoardLogger(run, name="", version="tensorboard"), default_root_dir=run,
+    )  # fmt: skip
+
+
+def _export(run: Path) -> None:
+    """Write ``model.onnx`` from the best weights on validation, or the last without validation."""
+    kept = run / "best.safetensors"
+    network, info = load_network(kept if kept.exists() else run / "last.safetensors")
+    write_onnx(run / "model.onnx", network, info)
