@@ -1,0 +1,178 @@
+"""Score a model, or a folder of predictions, on a data set: one pass, all protocols side by side."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depthnet.alignment import find_alignment
+from depthnet.checkpoint import SHIPPED
+from depthnet.config import EvaluateConfig
+from depthnet.data.samples import DepthDataset, RawSample
+from depthnet.errors import ConfigError, DepthNetError, InputError, MissingTierError
+from depthnet.evaluation.predictions import PredictionFolder, is_prediction_folder, resize_depth
+from depthnet.evaluation.protocols import EvaluationProtocol, find_protocols
+from depthnet.evaluation.results import Evaluation, ImageScore
+from depthnet.evaluation.scoring import score
+
+OnProgress = Callable[[int, int], None]
+"""Called with (images done, images in all) after each image."""
+
+Predict = Callable[[RawSample], NDArray[np.float32]]
+
+
+class DepthPredictor(Protocol):
+    """Anything that turns a photo into metres; `depthnet.predictor.DepthModel` does."""
+
+    def depth(self, image: NDArray[np.uint8], focal_px: float | None) -> NDArray[np.float32]:
+        """Depth in metres, (H, W), of an RGB image, (H, W, 3), with this focal length in pixels (None: unknown)."""
+        ...
+
+
+def evaluate(
+    model: DepthPredictor | str | Path,
+    dataset: DepthDataset,
+    protocols: Sequence[str] = (),
+    *,
+    align: str = "none",
+    flip: bool = False,
+    focal_px: float | None = None,
+    prediction_scale: float | None = None,
+    on_progress: OnProgress | None = None,
+) -> Evaluation:
+    """Score predictions against the ground truth of a data set.
+
+    A prediction of another size is resized to the ground truth's, bilinearly in depth. A sample that cannot be read,
+    predicted or aligned is reported in ``errors`` and the others go on.
+
+    Args:
+        model: an object with ``depth(image, focal_px)``, or the path of a folder of predictions.
+        dataset: samples with depth.
+        protocols: names, see :data:`depthnet.evaluation.PROTOCOLS`; by default the data set's own.
+        align: fit of each prediction to its ground truth before it is clamped: none, median, scale or scale-shift.
+        flip: average the predicted depth of the image and that of its mirror image.
+        focal_px: focal length of the images in pixels of their own size; by default the sample's K, if it has one.
+        prediction_scale: metres per unit of a folder of predictions; by default 1 for ``.npy``, 0.001 for ``.png``.
+        on_progress: called after each image.
+
+    Returns:
+        The scores.
+
+    Raises:
+        ConfigError: if a protocol or alignment is unknown, or an option does not fit the kind of model.
+        InputError: if no sample at all could be scored.
+    """
+    chosen = find_protocols(protocols or (dataset.default_protocol,))
+    find_alignment(align)
+    if focal_px is not None and not 0.0 < focal_px < math.inf:
+        raise ConfigError(f"--focal-px {focal_px:g}: expected a positive focal length in pixels, for example 518.9.")
+    predict, folder = _open_source(model, dataset.names, flip, focal_px, prediction_scale)
+    missing = set(folder.missing) if folder else set()
+    evaluation = Evaluation(str(model), dataset.name, align, flip, tuple(chosen))
+    if folder and missing:
+        evaluation.errors.append(folder.describe_missing())
+    start = time.perf_counter()
+    for index, name in enumerate(dataset.names):
+        if name not in missing:
+            try:
+                evaluation.per_image.append(_score_sample(dataset.read_raw(index), predict, chosen, align))
+            except (MissingTierError, ConfigError):
+                raise
+            except DepthNetError as error:
+                evaluation.errors.append(str(error) if name in str(error) else f"{name}: {error}")
+        if on_progress is not None:
+            on_progress(index + 1, len(dataset.names))
+    evaluation.seconds = time.perf_counter() - start
+    if not evaluation.per_image:
+        reason = f"the first reason: {evaluation.errors[0]}" if evaluation.errors else "choose another --split."
+        raise InputError(f"{dataset.name}: none of its {len(dataset.names)} samples could be scored; {reason}")
+    return evaluation
+
+
+def evaluate_path(config: EvaluateConfig, on_progress: OnProgress | None = None) -> Evaluation:
+    """Open the data and the model that the options name, and score.
+
+    A shipped model's name goes before a folder of that name; PyTorch is loaded only for a model that needs it.
+
+    Args:
+        config: the options; ``json`` is left to the caller (:meth:`Evaluation.write_json`).
+        on_progress: called after each image.
+
+    Raises:
+        ConfigError, InputError: see :func:`evaluate`; also if the data or the model cannot be opened.
+        MissingTierError: if they need packages that are not installed.
+    """
+    from depthnet.data import open_dataset
+
+    if not config.data:
+        raise ConfigError(
+            "--data: missing; pass the path of data with ground truth, for example nyu_depth_v2_labeled.mat."
+        )
+    find_protocols(config.protocol)
+    dataset = open_dataset(config.data, split=config.split, format=config.format)
+    model: Any = config.model
+    if config.model in SHIPPED or not is_prediction_folder(config.model):
+        from depthnet.predictor import load_model
+
+        model = load_model(config.model, device=config.device, threads=config.threads)
+    evaluation = evaluate(
+        model,
+        dataset,
+        config.protocol,
+        align=config.align,
+        flip=config.flip,
+        focal_px=config.focal_px,
+        prediction_scale=config.prediction_scale,
+        on_progress=on_progress,
+    )
+    evaluation.model, evaluation.data = config.model, config.data
+    return evaluation
+
+
+def _score_sample(
+    sample: RawSample, predict: Predict, protocols: Sequence[EvaluationProtocol], align: str
+) -> ImageScore:
+    if sample.depth is None:
+        raise InputError(
+            f"{sample.name}: has no depth; an evaluation needs ground truth; choose another --split or data set."
+        )
+    prediction = resize_depth(predict(sample), (sample.depth.shape[0], sample.depth.shape[1]))
+    return ImageScore(sample.name, score(prediction, sample.depth, None, protocols, align))
+
+
+def _open_source(
+    model: DepthPredictor | str | Path,
+    names: Sequence[str],
+    flip: bool,
+    focal_px: float | None,
+    prediction_scale: float | None,
+) -> tuple[Predict, PredictionFolder | None]:
+    """Where the prediction of a sample comes from; options that do not fit it are refused."""
+    if isinstance(model, str | Path):
+        if flip:
+            raise ConfigError("--flip: predictions in a folder cannot be mirrored; average them before writing them.")
+        folder = PredictionFolder(model, names, prediction_scale)
+        return lambda sample: folder.read(sample.name), folder
+    if prediction_scale is not None:
+        raise ConfigError("--prediction-scale: a model gives metres; leave it out, or pass a folder of predictions.")
+    return _network_predictor(model, flip, focal_px), None
+
+
+def _network_predictor(model: DepthPredictor, flip: bool, focal_px: float | None) -> Predict:
+    def predict(sample: RawSample) -> NDArray[np.float32]:
+        focal = focal_px
+        if focal is None and sample.K is not None:
+            focal = float(sample.K[0, 0])
+        depth = model.depth(sample.image, focal)
+        if flip:
+            mirrored = model.depth(np.ascontiguousarray(sample.image[:, ::-1]), focal)
+            depth = (depth + mirrored[:, ::-1]) * np.float32(0.5)
+        return depth
+
+    return predict
