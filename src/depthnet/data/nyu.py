@@ -79,7 +79,7 @@ class NyuLabeledDataset(DepthDataset):
                 f"{where} cannot be read ({_one_line(error)}); the file is damaged: fetch it again."
             ) from error
         return RawSample(
-            image=np.ascontiguousarray(image.transpose(2, 1, 0)),
+            image=np.stack([plane.T for plane in image], axis=-1),
             depth=check_depth(depth.T, f"{where}, {self._variable}"),
             K=nyu_intrinsics(self._size),
             name=self.names[index],
