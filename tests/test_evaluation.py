@@ -406,3 +406,16 @@ def test_real_frames_score_perfectly_against_themselves(shared_data: Path, tmp_p
         assert scores == {name: (1.0 if name.startswith("delta") else 0.0) for name in METRICS}
     top, bottom, left, right = PROTOCOLS["nyu"].crop(240, 320)
     assert 0 < found.pixels["nyu"] <= found.count * (bottom - top) * (right - left)
+
+
+def test_predictions_in_a_folder_need_no_picture(tmp_path: Path) -> None:
+    class DepthOnly(Scenes):
+        def read_raw(self, index: int) -> RawSample:
+            raise AssertionError("the picture was decoded")
+
+        def read_depth(self, index: int) -> np.ndarray:
+            return self.depths[index]
+
+    scenes = DepthOnly()
+    write_predictions(tmp_path, scenes.names, scenes.depths, "{}.npy")
+    assert evaluate(tmp_path, scenes).scores["nyu"]["delta1"] == 1.0

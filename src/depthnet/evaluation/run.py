@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +20,30 @@ from depthnet.evaluation.predictions import PredictionFolder, is_prediction_fold
 from depthnet.evaluation.protocols import EvaluationProtocol, find_protocols
 from depthnet.evaluation.results import Evaluation, ImageScore
 from depthnet.evaluation.scoring import score
+from depthnet.metrics import MetricSums
 
 OnProgress = Callable[[int, int], None]
 """Called with (images done, images in all) after each image."""
 
-Predict = Callable[[RawSample], NDArray[np.float32]]
+Depth = NDArray[np.float32]
+ReadPair = Callable[[int], tuple[Depth, Depth | None]]
+"""Prediction and ground truth of a sample, by its index."""
 
 
 class DepthPredictor(Protocol):
     """Anything that turns a photo into metres; `depthnet.predictor.DepthModel` does."""
 
-    def depth(self, image: NDArray[np.uint8], focal_px: float | None) -> NDArray[np.float32]:
+    def depth(self, image: NDArray[np.uint8], focal_px: float | None) -> Depth:
         """Depth in metres, (H, W), of an RGB image, (H, W, 3), with this focal length in pixels (None: unknown)."""
+        ...
+
+
+@runtime_checkable
+class DepthReader(Protocol):
+    """A data set that can read the depth of a sample without decoding its picture, which takes most of the time."""
+
+    def read_depth(self, index: int) -> Depth | None:
+        """True depth in metres, (H, W), 0 where unknown; None when the sample has none."""
         ...
 
 
@@ -72,7 +84,7 @@ def evaluate(
     find_alignment(align)
     if focal_px is not None and not 0.0 < focal_px < math.inf:
         raise ConfigError(f"--focal-px {focal_px:g}: expected a positive focal length in pixels, for example 518.9.")
-    predict, folder = _open_source(model, dataset.names, flip, focal_px, prediction_scale)
+    read_pair, folder = _open_source(model, dataset, flip, focal_px, prediction_scale)
     missing = set(folder.missing) if folder else set()
     evaluation = Evaluation(str(model), dataset.name, align, flip, tuple(chosen))
     if folder and missing:
@@ -81,7 +93,7 @@ def evaluate(
     for index, name in enumerate(dataset.names):
         if name not in missing:
             try:
-                evaluation.per_image.append(_score_sample(dataset.read_raw(index), predict, chosen, align))
+                evaluation.per_image.append(ImageScore(name, _score_pair(*read_pair(index), chosen, align)))
             except (MissingTierError, ConfigError):
                 raise
             except DepthNetError as error:
@@ -135,44 +147,46 @@ def evaluate_path(config: EvaluateConfig, on_progress: OnProgress | None = None)
     return evaluation
 
 
-def _score_sample(
-    sample: RawSample, predict: Predict, protocols: Sequence[EvaluationProtocol], align: str
-) -> ImageScore:
-    if sample.depth is None:
-        raise InputError(
-            f"{sample.name}: has no depth; an evaluation needs ground truth; choose another --split or data set."
-        )
-    prediction = resize_depth(predict(sample), (sample.depth.shape[0], sample.depth.shape[1]))
-    return ImageScore(sample.name, score(prediction, sample.depth, None, protocols, align))
+def _score_pair(
+    prediction: Depth, depth: Depth | None, protocols: Sequence[EvaluationProtocol], align: str
+) -> dict[str, MetricSums]:
+    if depth is None:
+        raise InputError("no depth; an evaluation needs ground truth; choose another --split or data set.")
+    return score(resize_depth(prediction, (depth.shape[0], depth.shape[1])), depth, None, protocols, align)
 
 
 def _open_source(
     model: DepthPredictor | str | Path,
-    names: Sequence[str],
+    dataset: DepthDataset,
     flip: bool,
     focal_px: float | None,
     prediction_scale: float | None,
-) -> tuple[Predict, PredictionFolder | None]:
-    """Where the prediction of a sample comes from; options that do not fit it are refused."""
+) -> tuple[ReadPair, PredictionFolder | None]:
+    """Where predictions come from; options that do not fit it are refused."""
     if isinstance(model, str | Path):
         if flip:
             raise ConfigError("--flip: predictions in a folder cannot be mirrored; average them before writing them.")
-        folder = PredictionFolder(model, names, prediction_scale)
-        return lambda sample: folder.read(sample.name), folder
+        folder = PredictionFolder(model, dataset.names, prediction_scale)
+        return lambda index: (folder.read(dataset.names[index]), _read_depth(dataset, index)), folder
     if prediction_scale is not None:
         raise ConfigError("--prediction-scale: a model gives metres; leave it out, or pass a folder of predictions.")
-    return _network_predictor(model, flip, focal_px), None
+
+    def read_pair(index: int) -> tuple[Depth, Depth | None]:
+        sample = dataset.read_raw(index)
+        return _predict(model, sample, flip, focal_px), sample.depth
+
+    return read_pair, None
 
 
-def _network_predictor(model: DepthPredictor, flip: bool, focal_px: float | None) -> Predict:
-    def predict(sample: RawSample) -> NDArray[np.float32]:
-        focal = focal_px
-        if focal is None and sample.K is not None:
-            focal = float(sample.K[0, 0])
-        depth = model.depth(sample.image, focal)
-        if flip:
-            mirrored = model.depth(np.ascontiguousarray(sample.image[:, ::-1]), focal)
-            depth = (depth + mirrored[:, ::-1]) * np.float32(0.5)
-        return depth
+def _read_depth(dataset: DepthDataset, index: int) -> Depth | None:
+    return dataset.read_depth(index) if isinstance(dataset, DepthReader) else dataset.read_raw(index).depth
 
-    return predict
+
+def _predict(model: DepthPredictor, sample: RawSample, flip: bool, focal_px: float | None) -> Depth:
+    if focal_px is None and sample.K is not None:
+        focal_px = float(sample.K[0, 0])
+    depth = model.depth(sample.image, focal_px)
+    if flip:
+        mirrored = model.depth(np.ascontiguousarray(sample.image[:, ::-1]), focal_px)
+        depth = (depth + mirrored[:, ::-1]) * np.float32(0.5)
+    return depth
