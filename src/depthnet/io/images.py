@@ -106,13 +106,21 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path.") from error
     with _readable(path):
-        with _warnings_lock, warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with _quiet():
             picture = Image.open(path)
         with picture:
             if picture.format == "EPS":
                 raise InputError(f"{path}: a PostScript drawing, not a photo; export it as PNG or JPEG.")
             yield picture
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Pillow's remarks on odd headers off the screen, and make its warning of a bomb an error."""
+    with _warnings_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
 
 
 @contextmanager
@@ -197,7 +205,8 @@ def _turn(image: RGB, orientation: Any) -> RGB:
 def _exif(picture: Image.Image) -> Image.Exif:
     """EXIF data; empty when damaged, which is no reason to refuse a photo."""
     try:
-        return picture.getexif()
+        with _quiet():
+            return picture.getexif()
     except _DAMAGED:
         return Image.Exif()
 
@@ -211,7 +220,8 @@ def _exif_focal(picture: Image.Image) -> float | None:
     Source: Exif 2.32, tags 0xA405, 0x920A, 0xA20E, 0xA210, 0xA002, 0xA003.
     """
     try:
-        tags: Mapping[int, Any] = _exif(picture).get_ifd(ExifTags.IFD.Exif)
+        with _quiet():
+            tags: Mapping[int, Any] = picture.getexif().get_ifd(ExifTags.IFD.Exif)
     except _DAMAGED:
         return None
     width, height = picture.size
