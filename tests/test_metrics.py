@@ -80,6 +80,13 @@ def test_silog_ignores_a_common_factor() -> None:
     assert scaled["rmse_log"] > 5 * plain["rmse_log"]
 
 
+def test_silog_of_a_pure_factor_is_zero_in_single_precision() -> None:
+    target = np.random.default_rng(1).uniform(1, 9, 10_000).astype(np.float32)
+    valid = np.ones(10_000, dtype=bool)
+    assert depth_metrics(target * np.float32(1.1), target, valid)["silog"] < 1e-4
+    assert float(metrics.silog(target * np.float32(1.1), target, valid)) < 1e-4
+
+
 def test_swapping_the_arguments_matters_only_where_it_should() -> None:
     forth, back = depth_metrics(PREDICTION, TARGET, VALID), depth_metrics(TARGET, PREDICTION, VALID)
     same = {name for name in METRICS if forth[name] == pytest.approx(back[name], rel=1e-6)}
