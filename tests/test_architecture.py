@@ -27,8 +27,8 @@ HEAVY = {
     "torch", "lightning", "pytorch_lightning", "h5py", "scipy", "onnxruntime", "trimesh", "onnx", "onnxscript",
     "safetensors", "transformers", "tensorboard", "av", "gradio", "dask", "matplotlib",
 }  # fmt: skip
-#: Rooms that are about PyTorch; the core never imports them.
-TORCH_ROOMS = ("networks", "losses", "training")
+#: Rooms whose modules may need PyTorch as a whole; the core never imports them (test_import.py).
+TORCH_ROOMS = ("networks", "losses", "training", "benchmark")
 FORBIDDEN = {"torchvision", "timm", "segmentation_models_pytorch", "lpips", "cv2"}
 FORBIDDEN_NAMES = {"utils", "util", "misc", "helpers", "helper", "manager", "common"}
 

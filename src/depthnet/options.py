@@ -148,7 +148,7 @@ def _convert_dataclass(cls: type, value: Any, name: str, source: str) -> Any:
     prefix = f"{name}." if name else ""
     for key in value:
         if key not in hints:
-            raise ConfigError(f"{source}: unknown key {prefix + str(key)!r}{_nearest(str(key), cls, prefix)}.")
+            raise ConfigError(f"{source}: unknown key {prefix + str(key)!r}; {_nearest(str(key), cls, prefix)}")
     return cls(**{key: _convert(hints[key], item, prefix + key, source) for key, item in value.items()})
 
 
@@ -208,8 +208,8 @@ def _dotted_names(cls: type, prefix: str = "") -> Iterator[str]:
 
 
 def _nearest(key: str, cls: type, prefix: str) -> str:
-    leaves = {prefix + name: name for name in get_type_hints(cls)}
-    close = difflib.get_close_matches(key.replace("-", "_"), leaves.values(), n=1, cutoff=0.6)
+    leaves = list(get_type_hints(cls))
+    close = difflib.get_close_matches(key.replace("-", "_"), leaves, n=1, cutoff=0.6)
     deeper = [name for name in _dotted_names(cls, prefix) if name.rsplit(".", 1)[-1] == key]
     best = deeper or [prefix + name for name in close]
-    return f"; did you mean {best[0]!r}?" if best else f"; known: {', '.join(leaves.values())}"
+    return f"did you mean {best[0]!r}?" if best else f"known: {', '.join(leaves)}."

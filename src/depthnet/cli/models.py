@@ -32,6 +32,8 @@ def describe_model(path: Path) -> str:
     """Say in one line what a model file is: network, size, depth range and validation scores."""
     from depthnet.checkpoint import read_model_info
 
+    if not path.is_file():
+        return f"missing from this installation ({path.name})"
     info = read_model_info(path)
     height, width = info.input_size
     scores = ", ".join(f"{key} {value:.3f}" for key, value in info.scores.items() if isinstance(value, float))

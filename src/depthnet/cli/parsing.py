@@ -129,10 +129,12 @@ def find_config(name: str) -> Path:
         ConfigError: if there is none; the message lists the packaged ones.
     """
     path = Path(name)
-    packaged = CONFIGS / f"{name}.yaml"
-    for candidate in (path, packaged, path / "config.yaml"):
-        if candidate.is_file():
-            return candidate
+    if path.is_file():
+        return path
+    if name in list_configs():
+        return CONFIGS / f"{name}.yaml"
+    if (path / "config.yaml").is_file():
+        return path / "config.yaml"
     raise ConfigError(f"{name}: no such YAML file or run folder; packaged configurations: {', '.join(list_configs())}.")
 
 
