@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import tyro
 
@@ -25,7 +25,7 @@ class Benchmark(JobCommand):
 
     positional: ClassVar[str] = "names"
 
-    names: tyro.conf.Positional[tuple[str, ...]] = ()
+    names: tyro.conf.Positional[Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME...")]] = ()
     """Benchmarks by name."""
     job: Options[BenchmarkConfig] = field(default_factory=BenchmarkConfig)
     overwrite: Flag = False

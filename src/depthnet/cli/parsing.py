@@ -33,8 +33,7 @@ class Face:
     """Options that mean the same for every job."""
 
     config: str | None = None
-    """Read options from this YAML file, a run folder or a packaged configuration (`depthnet models` lists them);
-    options of the command line win."""
+    """Read options from a YAML file, a run folder or a packaged configuration; the command line wins."""
     print_config: Flag = False
     """Print the options that are in force as YAML and stop."""
     debug: Flag = False
@@ -155,7 +154,7 @@ def _registry() -> ConstructorRegistry:
         if origin in (Union, UnionType) and NoneType in inner and len(inner) == 2:
             real = next(arg for arg in inner if arg is not NoneType)
             return _one_word(kind, _metavar(real), partial(_cast, real))
-        if origin is tuple and len(inner) == 2 and inner[1] is Ellipsis:
+        if origin is tuple and inner[1:] == (Ellipsis,):
             if get_origin(inner[0]) is Literal:
                 return _one_word(kind, "NAME[,NAME...]", str)
             if inner[0] is str and tyro.conf.Positional not in info.markers:

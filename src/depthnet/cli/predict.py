@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import tyro
 
@@ -24,7 +24,7 @@ class Predict(JobCommand):
 
     positional: ClassVar[str] = "inputs"
 
-    inputs: tyro.conf.Positional[tuple[str, ...]] = ()
+    inputs: tyro.conf.Positional[Annotated[tuple[str, ...], tyro.conf.arg(metavar="INPUT...")]] = ()
     """Photos, folders of photos, or globs in quotes."""
     job: Options[PredictConfig] = field(default_factory=PredictConfig)
     overwrite: Flag = False
