@@ -16,7 +16,6 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-import yaml
 
 import depthnet
 from depthnet.checkpoint import RUN_MODELS, ModelInfo, file_sha256, load_network, load_weights, resolve_weights
@@ -28,6 +27,7 @@ from depthnet.io.files import atomic_path
 from depthnet.networks import build_network
 from depthnet.networks.blocks import DepthNetwork
 from depthnet.onnx_file import write_onnx
+from depthnet.options import config_to_yaml
 from depthnet.training.callbacks import (
     ModelFiles,
     Progress,
@@ -190,7 +190,7 @@ def _write_run_files(run: Path, config: TrainConfig, fresh: bool) -> None:
     for stale in (*RUN_MODELS, "train.csv", "val.csv", "checkpoints/last.ckpt"):
         (run / stale).unlink(missing_ok=True)
     with atomic_path(run / "config.yaml") as temporary:
-        temporary.write_text(yaml.safe_dump(_plain(asdict(config)), sort_keys=False, allow_unicode=True))
+        temporary.write_text(config_to_yaml(config), encoding="utf-8")
     write_json(run / "environment.json", {
         "command": " ".join(["depthnet", *(shlex.quote(word) for word in sys.argv[1:])]),
         "depthnet": depthnet.__version__, "commit": _commit(), "python": platform.python_version(),
@@ -198,13 +198,6 @@ def _write_run_files(run: Path, config: TrainConfig, fresh: bool) -> None:
         "machine": platform.machine(), "threads": torch.get_num_threads(),
         "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
     })  # fmt: skip
-
-
-def _plain(value: Any) -> Any:
-    """Tuples as lists, so that the YAML stays plain."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _commit() -> str | None:
