@@ -169,8 +169,7 @@ def test_gradient_by_finite_differences(loss: Callable[..., Tensor]) -> None:
 @every_loss
 def test_zero_at_the_truth_and_positive_elsewhere(loss: Callable[..., Tensor]) -> None:
     prediction, target, valid = make_batch()
-    wrong = loss(prediction, target, valid)
-    assert wrong > 0
+    assert loss(prediction, target, valid) > 0
     if loss is not smooth:
         assert loss(target.log(), target, valid).item() == pytest.approx(0.0, abs=1e-12)
 

@@ -71,7 +71,7 @@ def weights(request: pytest.FixtureRequest, shared_data: Path) -> dict[str, Tens
 
 @pytest.mark.parametrize("output_stride", [16, 32])
 @pytest.mark.parametrize("size", [(64, 96), (65, 97), (66, 47), (33, 50)], ids=str)
-def test_start_weights_compute_what_tensorflow_computes(
+def test_start_weights_compute_as_restated(
     weights: dict[str, Tensor], output_stride: int, size: tuple[int, int]
 ) -> None:
     network = MobileDepth(output_stride=output_stride).eval()

@@ -164,9 +164,10 @@ def test_fixed_factors(network: UNetDepth) -> None:
 def test_effect_of_each_skip_is_its_factor(index: int) -> None:
     """The decoder is affine, so a skip's share of the output is its factor times the share of the bare skip."""
     torch.manual_seed(0)
-    network = UNetDepth().double().eval()
-    skip, _, factor, _ = SKIPS[index]
+    network = UNetDepth().double()
+    skip, block, factor, _ = SKIPS[index]
     with torch.no_grad():
+        network.get_submodule(block).lateral.bias.normal_()  # which the factor leaves alone
         features = network.train().encode(make_image(2).double())
 
         def decode(value: float) -> Tensor:
