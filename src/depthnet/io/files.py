@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from depthnet.errors import InputError
@@ -25,10 +25,10 @@ def atomic_path(path: str | Path, overwrite: bool = True) -> Iterator[Path]:
         InputError: if ``path`` exists and ``overwrite`` is False, or the disk or folder refuses the file.
     """
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise InputError(f"{path}: exists already; pass --overwrite to replace it, or another --out.")
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
+        if path.exists() and not overwrite:
+            raise InputError(f"{path}: exists already; pass --overwrite to replace it, or another --out.")
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         temporary.replace(path)
@@ -36,4 +36,5 @@ def atomic_path(path: str | Path, overwrite: bool = True) -> Iterator[Path]:
         reason = error.strerror or str(error)
         raise InputError(f"{path}: cannot be written ({reason}); free space or choose another --out.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where the folder refuses the file, it also refuses its removal
+            temporary.unlink(missing_ok=True)
