@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -86,5 +87,8 @@ def test_names_are_loaded_on_first_use() -> None:
 
 
 def test_the_version_stands_once(project: Path) -> None:
-    declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert declared.get("version", depthnet.__version__) == depthnet.__version__
+    declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "version" not in declared["project"]
+    assert declared["project"]["dynamic"] == ["version"]
+    source = (project / declared["tool"]["hatch"]["version"]["path"]).read_text(encoding="utf-8")
+    assert re.findall(r'^__version__ = "(.+)"$', source, re.MULTILINE) == [depthnet.__version__]
