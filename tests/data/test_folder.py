@@ -123,6 +123,17 @@ def test_a_truncated_file_is_named_and_the_others_are_read(make_folder: MakeFold
     assert data[1].name == "b"
 
 
+def test_depth_alone_does_not_decode_the_picture(make_folder: MakeFolder) -> None:
+    root = make_folder(["a", "b"])
+    data = FolderDataset(root)
+    expected = data.read_raw(1).depth
+    (root / "rgb" / "b.png").write_bytes(b"no picture")
+    np.testing.assert_array_equal(data.read_depth(1), expected)
+    (root / "depth" / "b.png").write_bytes(b"no depth map")
+    with pytest.raises(InputError, match=r"depth/b\.png"):
+        data.read_depth(1)
+
+
 def test_stray_files_are_left_alone(make_folder: MakeFolder) -> None:
     root = make_folder(["a"])
     for name in ("rgb/._a.png", "depth/._a.png", "rgb/notes.txt"):

@@ -60,6 +60,17 @@ def test_raw_depth_has_its_holes(make_mat: MakeMat, mat_frames: Frames) -> None:
         NyuLabeledDataset(data.path, depth="both")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("kind", "variable"), [("filled", "depths"), ("raw", "rawDepths")])
+def test_depth_alone_does_not_read_the_picture(
+    make_mat: MakeMat, mat_frames: Frames, kind: Any, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = NyuLabeledDataset(make_mat(), depth=kind)
+    read, asked = data._read, []
+    monkeypatch.setattr(data, "_read", lambda name, index: (asked.append(name), read(name, index))[1])
+    np.testing.assert_array_equal(data.read_depth(7), mat_frames(12, (6, 8))[variable][7])
+    assert asked == [variable]
+
+
 def test_the_official_split_counts_from_zero(make_mat: MakeMat) -> None:
     path = make_mat(count=80, size=(2, 3))
     assert NyuLabeledDataset(path, "test").names[:4] == ["0000", "0001", "0008", "0013"]

@@ -106,6 +106,30 @@ def test_preload_fills_the_cache() -> None:
     assert data.reads == []
 
 
+class DepthAlone(Counting):
+    """Reads a depth map without its picture."""
+
+    def read_depth(self, index: int) -> np.ndarray:
+        return np.full((2, 3), 1.0 + index, dtype=np.float32)
+
+
+def test_depth_alone_is_that_of_the_whole_sample() -> None:
+    data = Counting()
+    chosen = CachedDataset(data.select([4, 2]).select([1]))
+    np.testing.assert_array_equal(chosen.read_depth(0), data.read_raw(2).depth)
+
+
+def test_depth_alone_leaves_the_picture_alone_through_selections_and_the_cache() -> None:
+    data = DepthAlone()
+    cached = CachedDataset(data.select(["e", "c"]))
+    depth = cached.read_depth(1)
+    assert depth is not None
+    assert (depth == 3).all()
+    assert data.reads == []
+    assert cached.cached == 0
+    assert cached.read_raw(1).depth is cached.read_depth(1)  # from memory, where the picture is there anyway
+
+
 def test_cached_pixels_cannot_be_overwritten() -> None:
     cached = CachedDataset(Counting())
     with pytest.raises(ValueError, match="read-only"):

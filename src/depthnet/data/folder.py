@@ -61,15 +61,21 @@ class FolderDataset(DepthDataset):
 
     def read_raw(self, index: int) -> RawSample:
         """Decode pair ``index``; its image and depth must have one size."""
-        name = self.names[index]
-        image_path, depth_path = self._images[index], self.path / "depth" / f"{name}.png"
-        image, depth = read_rgb(image_path), read_depth_png(depth_path)
+        image, depth = read_rgb(self._images[index]), self.read_depth(index)
         if image.shape[:2] != depth.shape:
             raise InputError(
-                f"{depth_path}: depth is {depth.shape[1]}x{depth.shape[0]} and its image "
+                f"{self._depth_path(index)}: depth is {depth.shape[1]}x{depth.shape[0]} and its image "
                 f"{image.shape[1]}x{image.shape[0]}; the two must have one size: resize one of them."
             )
-        return RawSample(image=image, depth=depth, K=self._scaled_intrinsics(image.shape[0], image.shape[1]), name=name)
+        K = self._scaled_intrinsics(image.shape[0], image.shape[1])
+        return RawSample(image=image, depth=depth, K=K, name=self.names[index])
+
+    def read_depth(self, index: int) -> NDArray[np.float32]:
+        """Decode the depth map of pair ``index`` alone."""
+        return read_depth_png(self._depth_path(index))
+
+    def _depth_path(self, index: int) -> Path:
+        return self.path / "depth" / f"{self.names[index]}.png"
 
     def _scaled_intrinsics(self, height: int, width: int) -> NDArray[np.float32] | None:
         if self._intrinsics is None:

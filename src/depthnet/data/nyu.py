@@ -69,21 +69,32 @@ class NyuLabeledDataset(DepthDataset):
         Raises:
             InputError: if the frame cannot be read, or its depth is negative or not finite.
         """
-        frame = self._indices[index]
-        where = f"{self.path}: frame {frame}"
-        file = self._file()
-        try:
-            image, depth = file["images"][frame], file[self._variable][frame]
-        except OSError as error:
-            raise InputError(
-                f"{where} cannot be read ({_one_line(error)}); the file is damaged: fetch it again."
-            ) from error
         return RawSample(
-            image=np.stack([plane.T for plane in image], axis=-1),
-            depth=check_depth(depth.T, f"{where}, {self._variable}"),
+            image=np.stack([plane.T for plane in self._read("images", index)], axis=-1),
+            depth=self.read_depth(index),
             K=nyu_intrinsics(self._size),
             name=self.names[index],
         )
+
+    def read_depth(self, index: int) -> NDArray[np.float32]:
+        """Read one depth map alone.
+
+        Raises:
+            InputError: if it cannot be read, or is negative or not finite.
+        """
+        where = f"{self.path}: frame {self._indices[index]}, {self._variable}"
+        return check_depth(self._read(self._variable, index).T, where)
+
+    def _read(self, variable: str, index: int) -> NDArray[Any]:
+        """One frame of a variable, axes as in the file."""
+        frame = self._indices[index]
+        try:
+            values: NDArray[Any] = self._file()[variable][frame]
+        except OSError as error:
+            raise InputError(
+                f"{self.path}: frame {frame} cannot be read ({_one_line(error)}); the file is damaged: fetch it again."
+            ) from error
+        return values
 
     def scenes(self) -> list[str]:
         """Scene name of each sample, for example ``kitchen_0004``."""

@@ -131,6 +131,13 @@ class DepthDataset(ABC, Sequence[Sample]):
     def read_raw(self, index: int) -> RawSample:
         """Decode sample ``index`` (0 ≤ index < len) to 8-bit pixels and metres."""
 
+    def read_depth(self, index: int) -> NDArray[np.float32] | None:
+        """Depth of sample ``index`` in metres, (H, W), 0 where unknown; None when it has none.
+
+        A layout that can leaves the picture undecoded, which is what takes the time.
+        """
+        return self.read_raw(index).depth
+
     def __len__(self) -> int:
         return len(self.names)
 
@@ -191,6 +198,10 @@ class Selection(DepthDataset):
         """Decode sample ``index`` of the selection."""
         return self.dataset.read_raw(self.positions[index])
 
+    def read_depth(self, index: int) -> NDArray[np.float32] | None:
+        """Depth of sample ``index`` of the selection."""
+        return self.dataset.read_depth(self.positions[index])
+
 
 class CachedDataset(DepthDataset):
     """Keeps decoded frames in memory, as many as fit.
@@ -227,6 +238,11 @@ class CachedDataset(DepthDataset):
                 self._kept[index] = raw
                 self._used_bytes += raw.nbytes
         return replace(raw)
+
+    def read_depth(self, index: int) -> NDArray[np.float32] | None:
+        """Depth of frame ``index``, from memory when the frame is there; it is not kept by itself."""
+        raw = self._kept.get(index)
+        return self.dataset.read_depth(index) if raw is None else raw.depth
 
     def preload(self) -> int:
         """Read every frame that fits; returns how many are in memory."""

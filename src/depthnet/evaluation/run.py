@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,12 @@ from depthnet.checkpoint import SHIPPED
 from depthnet.config import EvaluateConfig
 from depthnet.data.samples import DepthDataset, RawSample
 from depthnet.errors import ConfigError, DepthNetError, InputError, MissingTierError
-from depthnet.evaluation.predictions import PredictionFolder, is_prediction_folder, resize_depth
+from depthnet.evaluation.predictions import PredictionFolder, is_prediction_folder
 from depthnet.evaluation.protocols import EvaluationProtocol, find_protocols
 from depthnet.evaluation.results import Evaluation, ImageScore
 from depthnet.evaluation.scoring import score
 from depthnet.metrics import MetricSums
+from depthnet.predictor.resize import resize_depth
 
 OnProgress = Callable[[int, int], None]
 """Called with (images done, images in all) after each image."""
@@ -35,15 +36,6 @@ class DepthPredictor(Protocol):
 
     def depth(self, image: NDArray[np.uint8], focal_px: float | None) -> Depth:
         """Depth in metres, (H, W), of an RGB image, (H, W, 3), with this focal length in pixels (None: unknown)."""
-        ...
-
-
-@runtime_checkable
-class DepthReader(Protocol):
-    """A data set that can read the depth of a sample without decoding its picture, which takes most of the time."""
-
-    def read_depth(self, index: int) -> Depth | None:
-        """True depth in metres, (H, W), 0 where unknown; None when the sample has none."""
         ...
 
 
@@ -167,7 +159,7 @@ def _open_source(
         if flip:
             raise ConfigError("--flip: predictions in a folder cannot be mirrored; average them before writing them.")
         folder = PredictionFolder(model, dataset.names, prediction_scale)
-        return lambda index: (folder.read(dataset.names[index]), _read_depth(dataset, index)), folder
+        return lambda index: (folder.read(dataset.names[index]), dataset.read_depth(index)), folder
     if prediction_scale is not None:
         raise ConfigError("--prediction-scale: a model gives metres; leave it out, or pass a folder of predictions.")
 
@@ -176,10 +168,6 @@ def _open_source(
         return _predict(model, sample, flip, focal_px), sample.depth
 
     return read_pair, None
-
-
-def _read_depth(dataset: DepthDataset, index: int) -> Depth | None:
-    return dataset.read_depth(index) if isinstance(dataset, DepthReader) else dataset.read_raw(index).depth
 
 
 def _predict(model: DepthPredictor, sample: RawSample, flip: bool, focal_px: float | None) -> Depth:
