@@ -1,6 +1,6 @@
 """Scores by the field's own protocols, side by side from one pass, for any model or folder of predictions."""
 
-from depthnet.evaluation.predictions import PredictionFolder, is_prediction_folder, resize_depth
+from depthnet.evaluation.predictions import PredictionFolder, is_prediction_folder
 from depthnet.evaluation.protocols import PROTOCOLS, EvaluationProtocol, find_protocol, find_protocols
 from depthnet.evaluation.results import Evaluation, ImageScore, format_table
 from depthnet.evaluation.run import DepthPredictor, evaluate, evaluate_path
@@ -20,6 +20,5 @@ __all__ = [
     "find_protocols",
     "format_table",
     "is_prediction_folder",
-    "resize_depth",
     "score",
 ]

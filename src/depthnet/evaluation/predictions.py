@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from depthnet.errors import ConfigError, InputError, ShapeError
+from depthnet.errors import ConfigError, InputError
 from depthnet.io.depth import read_depth, read_depth_png
 
 FILES = ("{}_depth.npy", "{}.npy", "{}_depth.png", "{}.png")
@@ -95,38 +94,3 @@ class PredictionFolder:
 
     def _candidates(self, stem: str) -> list[Path]:
         return [self.path / pattern.format(stem) for pattern in FILES]
-
-
-def resize_depth(depth: NDArray[np.floating[Any]], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Resize a depth map bilinearly, as evaluations do: half-pixel centres, edges repeated, no smoothing.
-
-    Args:
-        depth: any unit, (h, w). Infinity becomes a very large number; NaN spreads to the pixels that it is mixed into.
-        size: (H, W) of the result.
-
-    Returns:
-        (H, W) float32; the same array when it has that size and type already.
-
-    Raises:
-        ShapeError: if depth has another number of axes.
-    """
-    if depth.ndim != 2:
-        raise ShapeError(f"prediction {depth.shape}: expected (H, W); drop the other axes.")
-    result = np.asarray(depth, dtype=np.float32)
-    if not np.isfinite(result).all():
-        result = np.nan_to_num(result, nan=np.nan, posinf=1e9, neginf=-1e9)
-    for axis in (0, 1):
-        if result.shape[axis] != size[axis]:
-            result = _resize_axis(result, size[axis], axis)
-    return result
-
-
-def _resize_axis(values: NDArray[np.float32], size: int, axis: int) -> NDArray[np.float32]:
-    old = values.shape[axis]
-    centres = np.clip((np.arange(size) + 0.5) * (old / size) - 0.5, 0.0, old - 1.0)
-    low = np.floor(centres).astype(np.intp)
-    high = np.minimum(low + 1, old - 1)
-    share = (centres - low).astype(np.float32).reshape((-1, 1) if axis == 0 else (1, -1))
-    near, far = np.take(values, low, axis), np.take(values, high, axis)
-    mixed: NDArray[np.float32] = near + (far - near) * share
-    return mixed

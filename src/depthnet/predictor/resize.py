@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from depthnet.errors import ShapeError
 from depthnet.io.images import RGB
 
 #: The network sees no side shorter than this, so that its deepest level has pixels to work with.
@@ -57,9 +59,44 @@ def network_input(image: RGB, size: tuple[int, int]) -> NDArray[np.float32]:
     return scaled
 
 
-def resize_depth(depth: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Resize depth (h, w) to ``size`` bilinearly, pixel centres kept."""
-    if depth.shape == size:
-        return depth
-    picture = Image.fromarray(np.ascontiguousarray(depth, np.float32))
-    return np.array(picture.resize((size[1], size[0]), Image.Resampling.BILINEAR))
+def resize_depth(depth: NDArray[np.floating[Any]], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Resize a depth map bilinearly: half-pixel centres, edges repeated, no smoothing where it shrinks.
+
+    Evaluations resize predictions like this (PyTorch's ``interpolate`` with ``align_corners=False``), and a
+    smoothed depth map would put points into the air between two surfaces.
+
+    Args:
+        depth: any unit, (h, w). Infinity becomes a very large number; NaN spreads to the pixels that it is mixed into.
+        size: (H, W) of the result.
+
+    Returns:
+        (H, W) float32; the same array when it has that size and type already.
+
+    Raises:
+        ShapeError: if depth has another number of axes.
+    """
+    if depth.ndim != 2:
+        raise ShapeError(f"depth {depth.shape}: expected (H, W); drop the other axes.")
+    result = np.asarray(depth, dtype=np.float32)
+    if result.shape == size:
+        return result
+    if not np.isfinite(result).all():
+        result = np.nan_to_num(result, nan=np.nan, posinf=1e9, neginf=-1e9)
+    if size[0] >= result.shape[0] and size[1] >= result.shape[1]:
+        # Pillow widens its filter where it shrinks only; enlarging it is the same, and several times faster.
+        picture = Image.fromarray(np.ascontiguousarray(result))
+        return np.array(picture.resize((size[1], size[0]), Image.Resampling.BILINEAR))
+    for axis in (0, 1):
+        result = _resize_axis(result, size[axis], axis)
+    return result
+
+
+def _resize_axis(values: NDArray[np.float32], size: int, axis: int) -> NDArray[np.float32]:
+    old = values.shape[axis]
+    centres = np.clip((np.arange(size) + 0.5) * (old / size) - 0.5, 0.0, old - 1.0)
+    low = np.floor(centres).astype(np.intp)
+    high = np.minimum(low + 1, old - 1)
+    share = (centres - low).astype(np.float32).reshape((-1, 1) if axis == 0 else (1, -1))
+    near, far = np.take(values, low, axis), np.take(values, high, axis)
+    mixed: NDArray[np.float32] = near + (far - near) * share
+    return mixed

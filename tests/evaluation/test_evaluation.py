@@ -1,20 +1,17 @@
-"""Evaluation: each protocol against a slow and plain restatement, prediction folders, errors, the JSON contract."""
+"""Evaluation: each protocol against a slow and plain restatement, options, the JSON contract."""
 
 from __future__ import annotations
 
 import json
 import math
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from depthnet.config import EvaluateConfig
-from depthnet.data import open_dataset
-from depthnet.data.samples import DepthDataset, RawSample
 from depthnet.errors import ConfigError, InputError, ShapeError
 from depthnet.evaluation import (
     PROTOCOLS,
@@ -24,34 +21,12 @@ from depthnet.evaluation import (
     find_protocol,
     find_protocols,
     format_table,
-    is_prediction_folder,
-    resize_depth,
     score,
 )
-from depthnet.io.depth import write_depth_png
 from depthnet.metrics import METRICS
 
+MakeScenes = Callable[..., Any]
 INDOOR, OUTDOOR, OPEN = (1e-3, 10.0), (1e-3, 80.0), (1e-3, 1e3)
-
-
-class Scenes(DepthDataset):
-    """Random depth maps with holes and pixels beyond 10 m, in memory."""
-
-    format = "memory"
-    name = "scenes"
-    default_protocol = "nyu"
-
-    def __init__(self, names: tuple[str, ...] = ("a", "b"), size: tuple[int, int] = (96, 128), seed: int = 0) -> None:
-        rng = np.random.default_rng(seed)
-        self.names = list(names)
-        self.depths = [np.float32(rng.uniform(0.5, 12.0, size) * (rng.random(size) > 0.2)) for _ in names]
-
-    def read_raw(self, index: int) -> RawSample:
-        depth = self.depths[index]
-        K = np.diag([100.0, 100.0, 1.0]).astype(np.float32)
-        image = np.zeros((*depth.shape, 3), np.uint8)
-        image[:, : depth.shape[1] // 2] = index
-        return RawSample(image=image, depth=depth, K=K, name=self.names[index])
 
 
 class Fixed:
@@ -120,8 +95,8 @@ def test_every_protocol_has_a_restatement() -> None:
 
 
 @pytest.mark.parametrize("spread", [1.0, 30.0])  # with 30, predictions leave every range
-def test_protocols_side_by_side_equal_the_naive_loops(spread: float) -> None:
-    scenes = Scenes()
+def test_protocols_side_by_side_equal_the_naive_loops(make_scenes: MakeScenes, spread: float) -> None:
+    scenes = make_scenes()
     predictions = [p * np.float32(spread) for p in noisy(scenes.depths)]
     names = [*PROTOCOLS, *(f"{name}-pooled" for name in PROTOCOLS)]
     found = evaluate(Fixed(predictions), scenes, names).to_json()["protocols"]
@@ -218,8 +193,8 @@ def test_protocol_names() -> None:
         find_protocol("kitti-eign")
 
 
-def test_images_without_a_counting_pixel_are_left_out_and_said() -> None:
-    scenes = Scenes(("near", "far"))
+def test_images_without_a_counting_pixel_are_left_out_and_said(make_scenes: MakeScenes) -> None:
+    scenes = make_scenes(("near", "far"))
     scenes.depths[1][:] = 50.0
     found = evaluate(Fixed(scenes.depths), scenes, ["nyu", "none"])
     assert found.count == 2
@@ -231,8 +206,8 @@ def test_images_without_a_counting_pixel_are_left_out_and_said() -> None:
     assert nothing == {**dict.fromkeys(METRICS), "pixels": 0}
 
 
-def test_focal_length_comes_from_the_option_then_the_camera() -> None:
-    model, scenes = Fixed([np.ones((96, 128), np.float32)]), Scenes()
+def test_focal_length_comes_from_the_option_then_the_camera(make_scenes: MakeScenes) -> None:
+    model, scenes = Fixed([np.ones((96, 128), np.float32)]), make_scenes()
     evaluate(model, scenes)
     evaluate(model, scenes, focal_px=518.8579)
     assert [focal for _, focal in model.asked] == [100.0, 100.0, 518.8579, 518.8579]
@@ -240,8 +215,8 @@ def test_focal_length_comes_from_the_option_then_the_camera() -> None:
         evaluate(model, scenes, focal_px=-1.0)
 
 
-def test_flip_averages_with_the_mirror_image() -> None:
-    scenes = Scenes(("a",))
+def test_flip_averages_with_the_mirror_image(make_scenes: MakeScenes) -> None:
+    scenes = make_scenes(("a",))
     left = np.zeros((96, 128), np.float32)
     left[:, :64] = 4.0
     model = Fixed([left + 1.0])  # blind to the image: its two answers differ after mirroring back
@@ -251,103 +226,27 @@ def test_flip_averages_with_the_mirror_image() -> None:
     np.testing.assert_array_equal(model.asked[0][0][:, ::-1], model.asked[1][0])
 
 
-def test_predictions_of_another_size_are_resized_bilinearly() -> None:
-    torch = pytest.importorskip("torch")
-    small = np.random.default_rng(5).uniform(1, 9, (7, 10)).astype(np.float32)
-    for size in ((14, 20), (23, 31), (4, 5), (7, 13)):
-        expected = torch.nn.functional.interpolate(torch.from_numpy(small)[None, None], size=size, mode="bilinear")
-        np.testing.assert_allclose(resize_depth(small, size), expected[0, 0].numpy(), rtol=1e-5)
-    assert resize_depth(small, (7, 10)) is small
-    small[0, 0] = np.inf
-    assert not np.isnan(resize_depth(small, (14, 20))).any()
-    with pytest.raises(ShapeError, match=r"expected \(H, W\)"):
-        resize_depth(small[None], (7, 10))
+def test_predictions_of_another_size_are_resized_to_the_ground_truth(make_scenes: MakeScenes) -> None:
+    scenes = make_scenes(("a",))
+    scenes.depths[0] = np.tile(1 + 8 * (np.arange(128, dtype=np.float32) + 0.5) / 128, (96, 1))
+    half = np.tile(1 + 8 * (np.arange(64, dtype=np.float32) + 0.5) / 64, (48, 1))
+    found = evaluate(Fixed([half]), scenes)
+    assert found.scores["nyu"]["abs_rel"] == pytest.approx(0.0, abs=1e-6)  # its crop has no edge column
 
 
-def write_predictions(folder: Path, names: list[str], depths: list[np.ndarray], form: str) -> None:
-    for name, depth in zip(names, depths):
-        file = folder / form.format(name)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        if file.suffix == ".npy":
-            np.save(file, depth)
-        else:
-            write_depth_png(file, depth)
-
-
-@pytest.mark.parametrize("form", ["{}.npy", "{}_depth.npy", "{}.png", "{}_depth.png"])
-def test_folder_of_predictions_in_every_form(form: str, tmp_path: Path) -> None:
-    scenes = Scenes(("kitchen/0001", "kitchen/0002", "office/0001"))
-    depths = [np.maximum(depth, 0.5) for depth in scenes.depths]
-    write_predictions(tmp_path / "deep", scenes.names, depths, form)
-    assert evaluate(tmp_path / "deep", scenes).scores["nyu"]["abs_rel"] == pytest.approx(0.0, abs=1e-3)
-    # Names that are unique without their folder may lie flat; 0001 is in two folders.
-    write_predictions(tmp_path / "flat", ["0002", "0001"], [depths[1], depths[0]], form)
-    found = evaluate(str(tmp_path / "flat"), scenes)
-    assert [image.name for image in found.per_image] == ["kitchen/0002"]
-    assert len(found.errors) == 1
-    assert "2 of 3 samples have no prediction and are not scored: kitchen/0001, office/0001" in found.errors[0]
-
-
-def test_prediction_scale_and_odd_arrays(tmp_path: Path) -> None:
-    scenes = Scenes()
-    half = [np.maximum(d, 0.5)[None, :, :, None].astype(np.float64) / 2 for d in scenes.depths]
-    write_predictions(tmp_path, scenes.names, half, "{}.npy")
-    assert evaluate(tmp_path, scenes).scores["nyu"]["abs_rel"] == pytest.approx(0.5, abs=1e-6)
-    assert evaluate(tmp_path, scenes, prediction_scale=2.0).scores["nyu"]["abs_rel"] == pytest.approx(0.0, abs=1e-6)
-    centimetres = Image.fromarray(np.rint(np.maximum(scenes.depths[0], 0.5) * 100).astype(np.uint16))
-    (tmp_path / "cm").mkdir()
-    centimetres.save(tmp_path / "cm" / "a.png")
-    found = evaluate(tmp_path / "cm", scenes, prediction_scale=0.01)
-    assert found.scores["nyu"]["abs_rel"] < 0.01
-    with pytest.raises(ConfigError, match="--prediction-scale 0"):
-        evaluate(tmp_path, scenes, prediction_scale=0.0)
-
-
-def test_depth_beside_the_photo_is_preferred(tmp_path: Path) -> None:
-    scenes = Scenes(("a",))
-    Image.new("RGB", (128, 96)).save(tmp_path / "a.png")
-    write_predictions(tmp_path, ["a"], [np.maximum(scenes.depths[0], 0.5)], "{}_depth.png")
-    assert not evaluate(tmp_path, scenes).errors
-
-
-def test_one_bad_sample_is_reported_and_the_others_go_on(tmp_path: Path) -> None:
-    scenes = Scenes(("a", "b", "c"))
-    write_predictions(tmp_path, scenes.names, scenes.depths, "{}.npy")
-    (tmp_path / "b.npy").write_bytes((tmp_path / "b.npy").read_bytes()[:1000])
-    progress: list[tuple[int, int]] = []
-    found = evaluate(tmp_path, scenes, on_progress=lambda done, total: progress.append((done, total)))
-    assert found.count == 2
-    assert progress == [(1, 3), (2, 3), (3, 3)]
-    assert len(found.errors) == 1
-    assert "b.npy" in found.errors[0]
-    np.save(tmp_path / "b.npy", np.zeros_like(scenes.depths[0]))
-    assert "median is 0" in evaluate(tmp_path, scenes, align="median").errors[0]
-
-
-def test_nothing_to_score_is_an_error(tmp_path: Path) -> None:
-    scenes = Scenes()
-    with pytest.raises(InputError, match=r"no prediction for any of the 2 samples; looked for a_depth\.npy, a\.npy"):
-        evaluate(tmp_path, scenes)
-    with pytest.raises(InputError, match="no such folder"):
-        evaluate(tmp_path / "absent", scenes)
-    (tmp_path / "a.npy").write_bytes(b"no array")
-    with pytest.raises(InputError, match="none of its 2 samples could be scored; the first reason"):
-        evaluate(tmp_path, scenes)
-
-
-def test_options_that_do_not_fit_the_model(tmp_path: Path) -> None:
+def test_options_that_do_not_fit_the_model(make_scenes: MakeScenes, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--flip"):
-        evaluate(tmp_path, Scenes(), flip=True)
+        evaluate(tmp_path, make_scenes(), flip=True)
     with pytest.raises(ConfigError, match="--prediction-scale"):
-        evaluate(Fixed([]), Scenes(), prediction_scale=1.0)
+        evaluate(Fixed([]), make_scenes(), prediction_scale=1.0)
     with pytest.raises(ConfigError, match="--data: missing"):
         evaluate_path(EvaluateConfig())
     with pytest.raises(ConfigError, match="--align x: unknown"):
-        evaluate(Fixed([]), Scenes(), align="x")
+        evaluate(Fixed([]), make_scenes(), align="x")
 
 
-def test_json_has_the_contract_s_shape(tmp_path: Path) -> None:
-    found = evaluate(Fixed(noisy(Scenes().depths)), Scenes(), ["nyu", "nyu-pooled"])
+def test_json_has_the_contract_s_shape(make_scenes: MakeScenes, tmp_path: Path) -> None:
+    found = evaluate(Fixed(noisy(make_scenes().depths)), make_scenes(), ["nyu", "nyu-pooled"])
     found.write_json(tmp_path / "scores.json")
     read = json.loads((tmp_path / "scores.json").read_text())
     assert list(read) == ["model", "data", "count", "protocols", "seconds"]
@@ -365,57 +264,3 @@ def test_table_lines_up() -> None:
     assert title == "m on d: 0 images, align median, flip averaging"
     assert len({len(row) for row in rows}) == 1
     assert rows[0].split() == ["protocol", *METRICS, "pixels"]
-
-
-def write_folder_data(path: Path, count: int = 2) -> list[np.ndarray]:
-    depths = [np.round(depth, 3) for depth in Scenes(tuple("abc"[:count])).depths]
-    (path / "rgb").mkdir(parents=True)
-    for name, depth in zip("abc", depths):
-        Image.new("RGB", depth.shape[::-1]).save(path / "rgb" / f"{name}.png")
-        write_depth_png(path / "depth" / f"{name}.png", depth)
-    return depths
-
-
-def test_evaluate_path_scores_a_folder_without_importing_torch(tmp_path: Path) -> None:
-    depths = write_folder_data(tmp_path / "data")
-    write_predictions(tmp_path / "predictions", ["a", "b"], depths, "{}.npy")
-    assert is_prediction_folder(tmp_path / "predictions")
-    code = (
-        "import sys; from depthnet.config import EvaluateConfig; from depthnet.evaluation import evaluate_path;"
-        "found = evaluate_path(EvaluateConfig(model=sys.argv[1], data=sys.argv[2])); assert found.count == 2;"
-        "assert found.to_json()['protocols']['none']['delta1'] == 1.0;"
-        "assert not {'torch', 'h5py', 'scipy', 'onnxruntime'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "predictions"), str(tmp_path / "data")], check=True)
-
-
-def test_a_run_folder_is_no_folder_of_predictions(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").touch()
-    assert not is_prediction_folder(tmp_path)
-    assert not is_prediction_folder(tmp_path / "absent.onnx")
-
-
-def test_real_frames_score_perfectly_against_themselves(shared_data: Path, tmp_path: Path) -> None:
-    dataset = open_dataset(shared_data / "nyu_train")
-    assert dataset.default_protocol == "nyu"
-    some = dataset.select(range(0, len(dataset), 200))
-    for index, name in enumerate(some.names):
-        np.save(tmp_path / f"{name}.npy", some.read_raw(index).depth)
-    found = evaluate(tmp_path, some, ["nyu", "nyu-toolbox", "nyu-full", "nyu-densedepth", "none", "nyu-pooled"])
-    for scores in found.scores.values():
-        assert scores == {name: (1.0 if name.startswith("delta") else 0.0) for name in METRICS}
-    top, bottom, left, right = PROTOCOLS["nyu"].crop(240, 320)
-    assert 0 < found.pixels["nyu"] <= found.count * (bottom - top) * (right - left)
-
-
-def test_predictions_in_a_folder_need_no_picture(tmp_path: Path) -> None:
-    class DepthOnly(Scenes):
-        def read_raw(self, index: int) -> RawSample:
-            raise AssertionError("the picture was decoded")
-
-        def read_depth(self, index: int) -> np.ndarray:
-            return self.depths[index]
-
-    scenes = DepthOnly()
-    write_predictions(tmp_path, scenes.names, scenes.depths, "{}.npy")
-    assert evaluate(tmp_path, scenes).scores["nyu"]["delta1"] == 1.0
