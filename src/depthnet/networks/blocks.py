@@ -7,8 +7,6 @@ available by name through :meth:`DepthNetwork.features`, for pose heads and othe
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,7 +18,7 @@ class DepthNetwork(nn.Module):
     """Base class of the depth networks: normalisation inside, log depth out."""
 
     #: Channels of every tensor that :meth:`features` returns, by name.
-    feature_channels: ClassVar[dict[str, int]]
+    feature_channels: dict[str, int]
 
     mean: Tensor
     std: Tensor

@@ -7,8 +7,6 @@ keeps its resolution and dilates its depthwise convolutions instead, as DeepLab 
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -103,11 +101,6 @@ class MobileDepth(DepthNetwork):
         log_depth_bias: start value of the output, natural log metres; about the mean of indoor scenes.
     """
 
-    feature_channels: ClassVar[dict[str, int]] = {
-        "encoder_2": 16, "encoder_4": 24, "encoder_8": 32, "encoder_16": 96, "encoder_top": 320,
-        "decoder_top": 128, "decoder_16": 128, "decoder_8": 64, "decoder_4": 48, "decoder_2": 24, "log_depth": 1,
-    }  # fmt: skip
-
     def __init__(
         self,
         output_stride: int = 16,
@@ -116,6 +109,10 @@ class MobileDepth(DepthNetwork):
     ) -> None:
         super().__init__(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
         top, d16, d8, d4, d2 = decoder
+        self.feature_channels = {
+            "encoder_2": 16, "encoder_4": 24, "encoder_8": 32, "encoder_16": 96, "encoder_top": 320,
+            "decoder_top": top, "decoder_16": d16, "decoder_8": d8, "decoder_4": d4, "decoder_2": d2, "log_depth": 1,
+        }  # fmt: skip
         self.encoder = MobileNetV2Encoder(output_stride)
         self.reduce = nn.Conv2d(320, top, 1, bias=False)
         self.norm_reduce = nn.BatchNorm2d(top)

@@ -12,8 +12,6 @@ taps there, nothing invented) and is cut to the skip; at multiples of 32 the cut
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -119,11 +117,6 @@ class UNetDepth(DepthNetwork):
         ConfigError: if ``skip_factors`` is another word or ``output_scale`` is not positive.
     """
 
-    feature_channels: ClassVar[dict[str, int]] = {
-        "encoder_2": 64, "encoder_4": 128, "encoder_8": 256, "encoder_16": 512, "encoder_32": 1024,
-        "decoder_32": 512, "decoder_16": 64, "decoder_8": 32, "decoder_4": 16, "decoder_2": 1, "log_depth": 1,
-    }  # fmt: skip
-
     skip_factors: Tensor
 
     def __init__(self, skip_factors: str = "fixed", output_scale: float = 1.0, log_depth_bias: float = 0.85) -> None:
@@ -138,6 +131,10 @@ class UNetDepth(DepthNetwork):
         else:
             self.register_buffer("skip_factors", torch.tensor(FIXED_SKIP_FACTORS), persistent=False)
         self.output_scale = output_scale
+        self.feature_channels = {
+            "encoder_2": 64, "encoder_4": 128, "encoder_8": 256, "encoder_16": 512, "encoder_32": 1024,
+            "decoder_32": 512, "decoder_16": 64, "decoder_8": 32, "decoder_4": 16, "decoder_2": 1, "log_depth": 1,
+        }  # fmt: skip
         self.encoder = ResNet50HalfEncoder()
         self.score = nn.Conv2d(1024, 512, 1)
         self.up_16 = SkipUpBlock(512, 512, 128, 64)

@@ -50,19 +50,23 @@ class SaveState(L.Callback):
     def __init__(self, path: Path, minutes: float, batches: EpochBatches, accumulate: int) -> None:
         self.path, self.minutes, self.batches, self.accumulate = path, minutes, batches, accumulate
         self._saved = time.monotonic()
-        self._done = 0
-        self._seconds = 0.0
+        self._next = {"epoch": 0, "batches_done": 0}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"batches_done": self._done}
+        return dict(self._next)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        # Lightning makes the first iterator before it announces the epoch, so both are set here.
+        self.batches.epoch = int(state_dict["epoch"])
         self.batches.done = int(state_dict["batches_done"])
 
-    def _save(self, trainer: L.Trainer, done: int) -> None:
-        self._done = done
+    def _save(self, trainer: L.Trainer, epoch: int, done: int) -> None:
+        self._next = {"epoch": epoch, "batches_done": done}
         trainer.save_checkpoint(self.path)
         self._saved = time.monotonic()
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.batches.rank, self.batches.world = trainer.global_rank, trainer.world_size
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.batches.epoch = trainer.current_epoch
@@ -73,10 +77,10 @@ class SaveState(L.Callback):
         if trainer.world_size > 1:
             due = bool(trainer.strategy.broadcast(due))
         if due and done % self.accumulate == 0 and done < int(trainer.num_training_batches):
-            self._save(trainer, done)
+            self._save(trainer, trainer.current_epoch, done)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._save(trainer, 0)
+        self._save(trainer, trainer.current_epoch + 1, 0)
 
 
 class ModelFiles(L.Callback):
@@ -131,7 +135,7 @@ class Tables(L.Callback):
         now = time.monotonic()
         seconds, self._mark = now - self._mark, now
         self._seconds += seconds
-        means = {name: float(np.mean([row[name] for row in self._window])) for name in self._window[0]}
+        means = self._mean_over_window(trainer)
         row = {
             "step": trainer.global_step, "epoch": trainer.current_epoch, **means,
             "lr": trainer.optimizers[0].param_groups[-1]["lr"],
@@ -139,6 +143,14 @@ class Tables(L.Callback):
         }  # fmt: skip
         self._window = []
         self._add("train", row, trainer)
+
+    def _mean_over_window(self, trainer: L.Trainer) -> dict[str, float]:
+        """Mean of each loss over the last batches of all processes."""
+        names = list(self._window[0])
+        means = torch.tensor([np.mean([row[name] for row in self._window]) for name in names])
+        if trainer.world_size > 1:
+            means = trainer.strategy.reduce(means.to(trainer.strategy.root_device), reduce_op="mean").cpu()
+        return dict(zip(names, means.tolist(), strict=True))
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, DepthModule)

@@ -18,14 +18,17 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
     def forward(self, x: Tensor) -> Tensor:
         if not (self.training and dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
             return super().forward(x)
-        count = torch.full((1,), x.numel() / x.shape[1], dtype=torch.float32, device=x.device)
+        count = torch.full((1,), x.numel() / x.shape[1], dtype=torch.float64, device=x.device)
         wide = x.float()
-        sums = torch.cat([wide.sum((0, 2, 3)), (wide * wide).sum((0, 2, 3)), count])
+        # Summed in float64: the variance below is a difference of two large numbers.
+        total = wide.sum((0, 2, 3), dtype=torch.float64)
+        square = (wide * wide).sum((0, 2, 3), dtype=torch.float64)
+        sums = torch.cat([total, square, count])
         sums = dist_fn.all_reduce(sums)  # type: ignore[no-untyped-call]
-        channels, total = x.shape[1], sums[-1]
-        mean = sums[:channels] / total
-        variance = (sums[channels : 2 * channels] / total - mean * mean).clamp_min(0)
-        self._update_running(mean.detach(), (variance * total / (total - 1)).detach())
+        channels, pixels = x.shape[1], sums[-1]
+        mean = sums[:channels] / pixels
+        variance = (sums[channels : 2 * channels] / pixels - mean * mean).clamp_min(0)
+        self._update_running(mean.detach().float(), (variance * pixels / (pixels - 1)).detach().float())
         scale = self.weight * torch.rsqrt(variance + self.eps)
         shift = self.bias - mean * scale
         normalised: Tensor = x * scale[None, :, None, None].to(x.dtype) + shift[None, :, None, None].to(x.dtype)

@@ -34,7 +34,7 @@ class DepthModule(L.LightningModule):
         self.loss = build_loss(config.loss)
         self.ema = Ema(network, config.optim.ema) if config.optim.ema > 0 else None
         self._rows: list[dict[str, float]] = []
-        #: Mean scores of the last validation.
+        #: Mean scores of this epoch's validation; empty in an epoch without one.
         self.val_scores: dict[str, float] = {}
         #: Total and terms of the last training batch, detached.
         self.last_terms: dict[str, Tensor] = {}
@@ -57,9 +57,9 @@ class DepthModule(L.LightningModule):
         self.last_terms = {"loss": total.detach(), **{name: value.detach() for name, value in terms.items()}}
         return total
 
-    def on_before_zero_grad(self, _optimizer: torch.optim.Optimizer) -> None:
-        # Called once after every optimiser step, so once per accumulated batch.
-        if self.ema is not None and self.trainer.global_step > int(self.ema.updates):
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        if self.ema is not None:
             self.ema.update(self.network)
 
     @torch.no_grad()
@@ -76,6 +76,9 @@ class DepthModule(L.LightningModule):
             if valid[one].any():
                 scores = depth_metrics(prediction[one], target[one], valid[one])
                 self._rows.append({name: float(value) for name, value in scores.items()})
+
+    def on_train_epoch_start(self) -> None:
+        self.val_scores = {}
 
     def on_validation_epoch_start(self) -> None:
         self._rows = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import platform
 import shlex
 import subprocess
@@ -43,6 +44,8 @@ from depthnet.training.module import DepthModule
 from depthnet.training.start_weights import load_encoder
 
 CACHE_LIMIT_BYTES = 4 * 2**30
+#: Tells the processes that Lightning starts for further devices where the run is.
+RUN_VARIABLE = "DEPTHNET_RUN"
 
 
 @dataclass
@@ -79,7 +82,9 @@ def train(
     training, validation = _open_data(config)
     network = build_start_network(config)
     info = describe_run(config, training, run.name)
-    _write_run_files(run, config, fresh=resume is None)
+    if _is_first_process():
+        _write_run_files(run, config, fresh=resume is None)
+        os.environ[RUN_VARIABLE] = str(run)
     batches = EpochBatches(len(training), config.batch_size, config.seed, world=config.devices)
     per_epoch = min(len(batches), config.limit_batches or len(batches))
     module = DepthModule(network, config, total_steps=config.epochs * (-(-per_epoch // config.accumulate)))
@@ -95,11 +100,18 @@ def train(
     if trainer.interrupted:
         raise InputError(f"{run}: interrupted; go on with --resume {run}.")
     if trainer.is_global_zero:
-        _export(run)
-    return TrainResult(run, dict(module.val_scores))
+        return TrainResult(run, _export(run).scores.get("validation", {}))
+    return TrainResult(run, {})
+
+
+def _is_first_process() -> bool:
+    """Whether this process was started by the user, not by Lightning for another device."""
+    return int(os.environ.get("LOCAL_RANK", "0")) == 0
 
 
 def _new_run(config: TrainConfig, out: str | Path | None, overwrite: bool) -> Path:
+    if not _is_first_process():
+        return Path(os.environ.get(RUN_VARIABLE) or out or "runs")
     if out is None:
         number = 1
         while (run := Path("runs") / f"{config.network}-{number}").exists():
@@ -263,8 +275,9 @@ def _build_trainer(
     )  # fmt: skip
 
 
-def _export(run: Path) -> None:
+def _export(run: Path) -> ModelInfo:
     """Write ``model.onnx`` from the best weights on validation, or the last without validation."""
     kept = run / "best.safetensors"
     network, info = load_network(kept if kept.exists() else run / "last.safetensors")
     write_onnx(run / "model.onnx", network, info)
+    return info
