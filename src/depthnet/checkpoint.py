@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from depthnet.errors import InputError, MissingTierError
+from depthnet.errors import ConfigError, InputError, MissingTierError
 from depthnet.io.files import atomic_path
 
 if TYPE_CHECKING:
@@ -74,6 +74,21 @@ class ModelInfo:
             raise InputError(f"{path}: its depthnet metadata is damaged ({error}); export the model again.") from error
 
 
+def shipped_file(name: str, suffix: str = ".onnx") -> Path:
+    """Where a file of a shipped model belongs, a key of :data:`SHIPPED`; it may be missing from an installation."""
+    return MODELS / f"{SHIPPED[name]}{suffix}"
+
+
+def _require_shipped(name: str, suffix: str) -> Path:
+    path = shipped_file(name, suffix)
+    if not path.is_file():
+        raise InputError(
+            f"{name}: its file {path.name} is missing from this installation; install depthnet again or pass the path "
+            "of a model file."
+        )
+    return path
+
+
 def resolve_model(model: str | Path) -> Path:
     """The file behind ``--model``: a shipped name, a .onnx or .safetensors file, or a run folder.
 
@@ -83,7 +98,7 @@ def resolve_model(model: str | Path) -> Path:
         InputError: if there is no such model.
     """
     if str(model) in SHIPPED:
-        return MODELS / f"{SHIPPED[str(model)]}.onnx"
+        return _require_shipped(str(model), ".onnx")
     path = Path(model)
     if path.is_dir():
         for name in RUN_MODELS:
@@ -91,8 +106,7 @@ def resolve_model(model: str | Path) -> Path:
                 return path / name
         raise InputError(f"{path}: a folder without {', '.join(RUN_MODELS)}; pass a finished run or a model file.")
     if not path.is_file():
-        names = ", ".join(sorted(SHIPPED))
-        raise InputError(f"{path}: no such model; pass a shipped name ({names}), a .onnx, a .safetensors or a run.")
+        raise _no_such_model(path)
     if path.suffix not in (".onnx", ".safetensors"):
         raise InputError(f"{path}: a model ends in .onnx or .safetensors; other weight files are not loaded.")
     return path
@@ -105,7 +119,7 @@ def resolve_weights(model: str | Path) -> Path:
         InputError: if the model has no such file.
     """
     if str(model) in SHIPPED:
-        return MODELS / f"{SHIPPED[str(model)]}.safetensors"
+        return _require_shipped(str(model), ".safetensors")
     path = Path(model)
     if path.is_dir():
         candidates = [path / name for name in RUN_MODELS if name.endswith(".safetensors")]
@@ -113,6 +127,30 @@ def resolve_weights(model: str | Path) -> Path:
     if path.suffix != ".safetensors" or not path.is_file():
         raise InputError(f"{model}: has no .safetensors weights; pass a shipped name, a .safetensors or a run folder.")
     return path
+
+
+def run_config_path(run: str | Path) -> Path:
+    """The ``config.yaml`` that makes a folder a run.
+
+    Raises:
+        InputError: if the folder is no run.
+    """
+    path = Path(run) / "config.yaml"
+    if not path.is_file():
+        raise InputError(f"{run}: no run folder (it has no config.yaml); pass one that `depthnet train` wrote.")
+    return path
+
+
+def _shipped_file(name: str, suffix: str) -> Path:
+    path = MODELS / f"{SHIPPED[name]}{suffix}"
+    if not path.is_file():
+        raise InputError(f"{name}: {path.name} is missing from this installation; install depthnet again.")
+    return path
+
+
+def _no_such_model(path: Path) -> InputError:
+    names = ", ".join(sorted(SHIPPED))
+    return InputError(f"{path}: no such model; pass a shipped name ({names}), a .onnx, a .safetensors or a run.")
 
 
 def read_model_info(path: str | Path) -> ModelInfo:
@@ -136,10 +174,10 @@ def _safetensors_metadata(path: Path) -> dict[str, str]:
             if length > 100_000_000:
                 raise ValueError("header too long")
             header = json.loads(file.read(length))
-        return dict(header.get("__metadata__", {}))
+            return dict(header.get("__metadata__", {}))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path.") from error
-    except (struct.error, ValueError) as error:
+    except (struct.error, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a whole safetensors file ({error}); copy it again.") from error
 
 
@@ -184,19 +222,27 @@ def load_network(path: str | Path) -> tuple[DepthNetwork, ModelInfo]:
     """Build the network of a .safetensors file with its weights, in evaluation mode on the CPU.
 
     Raises:
-        InputError: if the weights do not fit the network that the file names.
+        InputError: if the file is damaged, or this version has no such network, or its weights do not fit it.
         MissingTierError: without PyTorch.
     """
     path = Path(path)
     info = read_model_info(path)
     try:
+        from safetensors import SafetensorError
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         from depthnet.networks import build_network
     except ImportError as error:
         raise MissingTierError(f'{path}: .safetensors weights need PyTorch: pip install "depthnet[train]"') from error
-    network = build_network(info.network, info.network_options)
-    load_weights(network, load_file(path), path)
+    try:
+        network = build_network(info.network, info.network_options)
+        state = load_file(path)
+    except ConfigError as error:
+        raise InputError(f"{path}: this version cannot build its network: {error}") from error
+    except SafetensorError as error:
+        raise InputError(f"{path}: not a whole safetensors file ({error}); copy it again.") from error
+    load_weights(network, state, path)
     return network.eval(), info
 
 

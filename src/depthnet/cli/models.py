@@ -17,12 +17,12 @@ class Models(Command):
 
     def run(self) -> int:
         """Print one line for each model, then the names of networks and configurations."""
-        from depthnet.checkpoint import SHIPPED, resolve_model
+        from depthnet.checkpoint import SHIPPED, shipped_file
         from depthnet.networks import NETWORKS
 
         print("models (--model NAME):")
         for name in SHIPPED:
-            print(f"  {name:<10}{describe_model(resolve_model(name))}")
+            print(f"  {name:<10}{describe_model(shipped_file(name))}")
         print(f"networks (--network NAME): {', '.join(NETWORKS)}")
         print(f"configurations (--config NAME): {', '.join(list_configs())}")
         return 0
