@@ -174,7 +174,7 @@ class TestExport:
 class TestBenchmark:
     FIGURES: ClassVar[dict[str, Any]] = {
         "predict": {"ours": 0.02, "rival": 1.0, "rival_name": "other", "ratio": 50.0, "unit": "s", "machine": "m"},
-        "train": {"ours": 0.5, "rival": None, "rival_name": "absent one", "ratio": None, "unit": "s", "machine": "m"},
+        "train": {"ours": 0.5, "rival": None, "rival_name": "another", "ratio": None, "unit": "s", "machine": "m"},
     }
 
     def test_one_line_each_and_json(self, depthnet: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ class TestBenchmark:
         assert seen == [["predict", "train"]]
         first, second = outcome.out.splitlines()
         assert "50.0" in first
-        assert "absent one is not installed" in second
+        assert "0.5 s; absent, because not installed: another" in second
         assert json.loads((tmp_path / "b.json").read_text()) == self.FIGURES
         assert depthnet("benchmark", "predict", "--json", "b.json").code == 1
         assert len(seen) == 1

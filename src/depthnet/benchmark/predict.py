@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,14 +78,13 @@ def _unet(folder: Path) -> dict[str, Callable[[], object]]:
     return {"unet": lambda: model.runtime.run(ready)}
 
 
-def _rival(folder: Path, photo: NDArray[np.uint8]) -> Callable[[], object] | None:
-    """Resize and network of the rival, or None where transformers is not installed."""
-    try:
-        import transformers
-    except ImportError:
-        return None
-    import onnxruntime
-    import torch
+def build_rival() -> Any:
+    """Depth Anything V2 Small with random weights, a PyTorch module.
+
+    Raises:
+        ImportError: without transformers.
+    """
+    import transformers
 
     backbone: Any = transformers.Dinov2Config(  # type: ignore[call-arg]
         hidden_size=384, num_hidden_layers=12, num_attention_heads=6, image_size=518, patch_size=14,
@@ -94,8 +94,17 @@ def _rival(folder: Path, photo: NDArray[np.uint8]) -> Callable[[], object] | Non
         backbone_config=backbone, patch_size=14, reassemble_hidden_size=384, neck_hidden_sizes=[48, 96, 192, 384],
         fusion_hidden_size=64, head_hidden_size=32,
     )  # fmt: skip
-    network: Any = transformers.DepthAnythingForDepthEstimation(config)
-    network.eval()
+    return transformers.DepthAnythingForDepthEstimation(config).eval()
+
+
+def _rival(folder: Path, photo: NDArray[np.uint8]) -> Callable[[], object] | None:
+    """Resize and network of the rival, or None where transformers is not installed."""
+    try:
+        network = build_rival()
+    except ImportError:
+        return None
+    import onnxruntime
+    import torch
 
     class Depth(torch.nn.Module):
         def __init__(self) -> None:
@@ -107,7 +116,8 @@ def _rival(folder: Path, photo: NDArray[np.uint8]) -> Callable[[], object] | Non
             return depth
 
     path = folder / "rival.onnx"
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its sizes become constants, as they are here
         torch.onnx.export(Depth(), (torch.rand(1, 3, *RIVAL_SIZE),), str(path), opset_version=18, dynamo=False)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name

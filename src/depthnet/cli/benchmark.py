@@ -49,7 +49,7 @@ class Benchmark(JobCommand):
 
 def format_result(name: str, result: dict[str, Any]) -> str:
     """One line of a benchmark: both times, the ratio and what was compared."""
-    ours, rival, unit = result.get("ours"), result.get("rival"), result.get("unit", "s")
-    if rival is None or ours is None:
-        return f"{name}: ours {ours} {unit}; {result.get('rival_name', 'rival')} is not installed"
-    return f"{name}: ours {ours:.4g} {unit}, {result.get('rival_name')} {rival:.4g} {unit}, ratio {result['ratio']:.2f}"
+    ours, rival, unit, rival_name = (result[key] for key in ("ours", "rival", "unit", "rival_name"))
+    if rival is None:
+        return f"{name}: ours {ours:.4g} {unit}; absent, because not installed: {rival_name}"
+    return f"{name}: ours {ours:.4g} {unit}, {rival_name} {rival:.4g} {unit}, ratio {result['ratio']:.2f}"
