@@ -87,11 +87,12 @@ class TrainConfig:
     format: str | None = None
     """Layout of the data when it is not to be recognised."""
     split: str = "train"
-    """Part of the data to train on: train, all, or the name of another split the data has."""
+    """Part of the data to train on: train, all, or another split that they have (NYU: trainval, all 795 official)."""
     val_data: str | None = None
     """Validation data; by default the data itself."""
-    val_split: str | None = "val"
-    """Part of the data to validate on; none for no validation."""
+    val_split: str = "auto"
+    """Part of the data to validate on. auto: their split val, else the last tenth of the training part; none: nothing.
+    Frames that are validated, and their neighbours where the data know them, are not trained on."""
     network: str = "mobile"
     """Network by name: see `depthnet models`."""
     network_options: dict[str, Any] = field(default_factory=dict)

@@ -20,6 +20,7 @@ from depthnet.config import AugmentConfig, OptimConfig, TrainConfig
 from depthnet.errors import ConfigError, InputError
 from depthnet.options import config_to_yaml, read_config
 from depthnet.training import train
+from depthnet.training.run import open_data
 
 
 def losses(run: Path) -> list[float]:
@@ -111,12 +112,12 @@ def test_two_processes_follow_the_curve_of_one(pairs: Path, tmp_path: Path) -> N
 
 
 def test_init_starts_from_a_run(finished: Path, tiny: TrainConfig, tmp_path: Path) -> None:
-    config = replace(tiny, init=str(finished), epochs=1, optim=replace(tiny.optim, lr=0.0, ema=0.0))
+    config = replace(tiny, init=str(finished), epochs=1, optim=replace(tiny.optim, lr=1e-9, ema=0.0))
     config.optim.weight_decay = 0.0
     train(config, out=tmp_path / "next")
     start, _ = load_network(finished / "best.safetensors")
     end, info = load_network(tmp_path / "next" / "last.safetensors")
-    assert torch.equal(start.head.weight, end.head.weight)
+    assert torch.allclose(start.head.weight, end.head.weight, atol=1e-6)
     assert info.provenance["init"]["file"] == "best.safetensors"
 
 
@@ -137,6 +138,38 @@ def test_unusable_runs_are_refused_before_training(finished: Path, tiny: TrainCo
         train(replace(tiny, network="resnet"), out=tmp_path / "c")
     assert not (tmp_path / "a").exists()
     assert not (tmp_path / "b").exists()
+
+
+def test_without_a_split_the_last_tenth_is_held_out(tiny: TrainConfig, pairs: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for name in ("rgb", "depth", "intrinsics.txt"):
+        (bare / name).symlink_to(pairs / name)
+    training, validation = open_data(replace(tiny, data=str(bare)))
+    assert validation is not None
+    assert validation.names == ["frame_18", "frame_19"]
+    assert training.names == [f"frame_{index:02d}" for index in range(18)]
+    assert open_data(replace(tiny, data=str(bare), val_split="none"))[1] is None
+    listed, validation = open_data(replace(tiny, split="all"))
+    assert validation is not None
+    assert len(listed) == 16
+    assert validation.names == [f"frame_{index:02d}" for index in range(16, 20)]
+
+
+def test_nothing_validated_and_none_of_its_neighbours_is_trained_on(shared_data: Path) -> None:
+    for split in ("train", "trainval", "all"):
+        training, validation = open_data(TrainConfig(data=str(shared_data / "nyu_train"), split=split, cache=False))
+        assert validation is not None
+        assert (len(training), len(validation)) == (635, 100)
+    training, validation = open_data(
+        TrainConfig(data=str(shared_data / "nyu_train"), split="trainval", val_split="none", cache=False)
+    )
+    assert (len(training), validation) == (795, None)
+
+
+def test_a_batch_larger_than_the_data_is_made_smaller(tiny: TrainConfig, tmp_path: Path) -> None:
+    train(replace(tiny, batch_size=64, epochs=1), out=tmp_path / "run")
+    assert len(losses(tmp_path / "run")) == 1
 
 
 def test_data_without_a_camera_is_refused(tiny: TrainConfig, pairs: Path, tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from depthnet.data.nyu import is_nyu_labeled, nyu_positions
+from depthnet.data.nyu import is_nyu_labeled, nyu_guards, nyu_positions
 from depthnet.data.samples import DepthDataset, RawSample, build_intrinsics
+from depthnet.data.splits import NYU_SPLITS
 from depthnet.errors import InputError
 from depthnet.geometry.camera import scale_intrinsics
 from depthnet.io.depth import read_depth_png
@@ -53,9 +54,12 @@ class FolderDataset(DepthDataset):
         names = list(images)
         if is_nyu_labeled(names, self._intrinsics):
             self.default_protocol = "nyu"
+            self.splits, self.guards = NYU_SPLITS, nyu_guards()
             names = [names[i] for i in nyu_positions(self.path, [int(name) for name in names], split)]
         else:
-            names = _split_names(self.path, names, split)
+            lists = _read_split_lists(self.path)
+            self.splits = tuple(lists)
+            names = _split_names(self.path, names, lists, split)
         self.names = names
         self._images = [images[name] for name in self.names]
 
@@ -147,17 +151,17 @@ def _read_intrinsics(file: Path) -> tuple[float, float, float, float, int, int] 
     return fx, fy, cx, cy, round(width), round(height)
 
 
-def _split_names(path: Path, names: list[str], split: str | None) -> list[str]:
+def _split_names(path: Path, names: list[str], lists: dict[str, list[str]], split: str | None) -> list[str]:
     if split is None or split == "all":
         return names
-    lists = _read_split_lists(path)
     if split not in lists:
         if not lists and split == "train":
             return names
         have = f"it lists {', '.join(sorted(lists))}" if lists else "it has no split lists"
+        by_line = f"one a line, to {path / (split + '.txt')} or " if split in SPLIT_FILES else ""
         raise InputError(
-            f"{path}: no split '{split}' ({have}); write the names, one a line, to {path / (split + '.txt')} or as "
-            f'{{"{split}": [...]}} to splits.json, or choose --split all.'
+            f"{path}: no split '{split}' ({have}); write the names {by_line}as {{\"{split}\": [...]}} to splits.json, "
+            "or choose --split all."
         )
     known = set(names)
     chosen = [_plain_name(entry, known) for entry in lists[split]]

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthnet.data.samples import DepthDataset, RawSample, build_intrinsics, check_depth
-from depthnet.data.splits import NYU_LABELED_COUNT, NYU_SPLITS, nyu_labeled_indices
+from depthnet.data.splits import NYU_LABELED_COUNT, NYU_SPLITS, nyu_labeled_indices, read_split_file
 from depthnet.errors import InputError, MissingTierError
 from depthnet.geometry.camera import scale_intrinsics
 
@@ -60,7 +60,9 @@ class NyuLabeledDataset(DepthDataset):
         self._owner = 0
         with _open_mat(self.path) as file:
             count, self._size = _check_variables(self.path, file, self._variable)
-        self._indices = nyu_positions(self.path, range(count), split)
+        # Here the parts are the authors' own: their training part is what the tree of its frames calls trainval.
+        self._indices = nyu_positions(self.path, range(count), "trainval" if split == "train" else split)
+        self.splits, self.guards = NYU_SPLITS, nyu_guards()
         self.names = [f"{index:04d}" for index in self._indices]
 
     def read_raw(self, index: int) -> RawSample:
@@ -143,6 +145,11 @@ def nyu_positions(path: Path, indices: Sequence[int], split: str | None) -> list
             "choose another --split."
         )
     return chosen
+
+
+def nyu_guards() -> frozenset[str]:
+    """Names of the labelled frames that are left out of training beside the fixed validation blocks."""
+    return frozenset(f"{index:04d}" for index in read_split_file("nyu_train_val")["guard"])
 
 
 def is_nyu_labeled(names: Sequence[str], intrinsics: Sequence[float] | None) -> bool:

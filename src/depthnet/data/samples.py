@@ -126,6 +126,10 @@ class DepthDataset(ABC, Sequence[Sample]):
     """Evaluation protocol that is usual for these data."""
     names: list[str]
     """Names of the samples, in order; known without reading a pixel."""
+    splits: tuple[str, ...] = ()
+    """Names of the parts that the data have, for `split`."""
+    guards: frozenset[str] = frozenset()
+    """Frames that stand so near to those of split "val" that training on them would make its scores flatter."""
 
     @abstractmethod
     def read_raw(self, index: int) -> RawSample:
@@ -169,6 +173,11 @@ class DepthDataset(ABC, Sequence[Sample]):
         """
         return Selection(self, [self._position(one) for one in chosen])
 
+    def without(self, validation: DepthDataset) -> DepthDataset:
+        """The samples that may be trained on when ``validation`` is scored: not its own, and not its guards."""
+        held = {*validation.names, *validation.guards}
+        return self.select(index for index, name in enumerate(self.names) if name not in held)
+
     def _position(self, one: str | int) -> int:
         if not isinstance(one, str):
             if not 0 <= int(one) < len(self):
@@ -192,6 +201,7 @@ class Selection(DepthDataset):
         self.name = dataset.name
         self.format = dataset.format
         self.default_protocol = dataset.default_protocol
+        self.splits, self.guards = dataset.splits, dataset.guards
         self.names = [dataset.names[i] for i in self.positions]
 
     def read_raw(self, index: int) -> RawSample:
@@ -217,6 +227,7 @@ class CachedDataset(DepthDataset):
         self.name = dataset.name
         self.format = dataset.format
         self.default_protocol = dataset.default_protocol
+        self.splits, self.guards = dataset.splits, dataset.guards
         self.names = dataset.names
         self._kept: dict[int, RawSample] = {}
         self._used_bytes = 0

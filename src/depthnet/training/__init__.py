@@ -18,5 +18,7 @@ def __getattr__(name: str) -> Any:
     except ImportError as error:
         from depthnet.errors import MissingTierError
 
+        if (error.name or "depthnet").startswith("depthnet"):
+            raise
         raise MissingTierError(f'training needs {error.name}: pip install "depthnet[train]"') from error
     return getattr(run, name)

@@ -3,8 +3,10 @@
 NYU Depth v2, labelled set (1449 frames, zero-based indices), for the `.mat` and for folder trees made from it:
 
 - ``trainval``: the 795 official training frames.
-- ``train``: 635 of them, and ``val``: 100 others of them in ten contiguous blocks. The 60 neighbours of the blocks are
-  in neither, so that no room is on both sides. Choose with these two, then train the choice on ``trainval``.
+- ``val``: 100 of them, in ten contiguous blocks.
+- ``train``: in a folder tree the 635 that are neither in ``val`` nor among the 60 neighbours of its blocks, so that no
+  room is on both sides; in the `.mat` the authors' training part, as ``trainval``. `depthnet train` leaves out the
+  frames of ``val`` and their neighbours in either case. Choose so, then train the choice on ``trainval``.
 - ``test``: the 654 official test frames.
 - ``all``: every frame of the file or folder.
 
