@@ -106,7 +106,8 @@ def resolve_model(model: str | Path) -> Path:
                 return path / name
         raise InputError(f"{path}: a folder without {', '.join(RUN_MODELS)}; pass a finished run or a model file.")
     if not path.is_file():
-        raise _no_such_model(path)
+        names = ", ".join(sorted(SHIPPED))
+        raise InputError(f"{path}: no such model; pass a shipped name ({names}), a .onnx, a .safetensors or a run.")
     if path.suffix not in (".onnx", ".safetensors"):
         raise InputError(f"{path}: a model ends in .onnx or .safetensors; other weight files are not loaded.")
     return path
@@ -139,18 +140,6 @@ def run_config_path(run: str | Path) -> Path:
     if not path.is_file():
         raise InputError(f"{run}: no run folder (it has no config.yaml); pass one that `depthnet train` wrote.")
     return path
-
-
-def _shipped_file(name: str, suffix: str) -> Path:
-    path = MODELS / f"{SHIPPED[name]}{suffix}"
-    if not path.is_file():
-        raise InputError(f"{name}: {path.name} is missing from this installation; install depthnet again.")
-    return path
-
-
-def _no_such_model(path: Path) -> InputError:
-    names = ", ".join(sorted(SHIPPED))
-    return InputError(f"{path}: no such model; pass a shipped name ({names}), a .onnx, a .safetensors or a run.")
 
 
 def read_model_info(path: str | Path) -> ModelInfo:
@@ -228,7 +217,6 @@ def load_network(path: str | Path) -> tuple[DepthNetwork, ModelInfo]:
     path = Path(path)
     info = read_model_info(path)
     try:
-        from safetensors import SafetensorError
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
