@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from depthnet.config import TrainConfig
 from depthnet.data.samples import DepthDataset, Sample
 from depthnet.data.transforms import build_train_transform, resize_sample
-from depthnet.errors import InputError
+from depthnet.errors import DepthNetError, InputError
 
 
 def size_at_epoch(config: TrainConfig, epoch: int) -> tuple[int, int]:
@@ -126,6 +126,12 @@ def build_val_loader(dataset: DepthDataset, config: TrainConfig, size: tuple[int
 
 def _one_thread(_worker: int) -> None:
     torch.set_num_threads(1)
+
+
+def own_error(error: DepthNetError) -> DepthNetError:
+    """An error as a data set raised it: a loader process sends its whole traceback along in the text."""
+    _, crossed, trace = str(error).partition("Original Traceback")
+    return type(error)(trace.strip().splitlines()[-1].partition(": ")[2]) if crossed else error
 
 
 def stack(items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:

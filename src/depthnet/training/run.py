@@ -9,7 +9,7 @@ import shlex
 import subprocess
 import sys
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,19 @@ import numpy as np
 import torch
 
 import depthnet
-from depthnet.checkpoint import RUN_MODELS, ModelInfo, file_sha256, load_network, load_weights, resolve_weights
+from depthnet.checkpoint import (
+    RUN_MODELS,
+    ModelInfo,
+    file_sha256,
+    load_network,
+    load_weights,
+    resolve_weights,
+    run_config_path,
+)
 from depthnet.config import TrainConfig
 from depthnet.data import open_dataset
 from depthnet.data.samples import CachedDataset, DepthDataset
-from depthnet.errors import ConfigError, InputError
+from depthnet.errors import ConfigError, DepthNetError, InputError
 from depthnet.io.files import atomic_path
 from depthnet.networks import build_network
 from depthnet.networks.blocks import DepthNetwork
@@ -38,10 +46,13 @@ from depthnet.training.callbacks import (
     WholeFileCheckpoints,
     write_json,
 )
+from depthnet.training.checks import check_options
 from depthnet.training.distributed import use_global_batch_norm
-from depthnet.training.loader import EpochBatches, ValidationSamples, build_train_loader, build_val_loader
+from depthnet.training.loader import EpochBatches, ValidationSamples, build_train_loader, build_val_loader, own_error
 from depthnet.training.module import DepthModule
 from depthnet.training.start_weights import load_encoder
+
+_log = logging.getLogger(__name__)
 
 CACHE_LIMIT_BYTES = 4 * 2**30
 #: Tells the processes that Lightning starts for further devices where the run is.
@@ -71,20 +82,23 @@ def train(
         The run folder with ``model.onnx``, ``best.safetensors`` and ``last.safetensors``, and the scores.
 
     Raises:
-        DepthNetError: on unusable data, options or files, before any training.
+        DepthNetError: on unusable data, options or files, before any training where they can be seen then.
+        KeyboardInterrupt: when the user stops it; its text says how to go on.
     """
-    run = Path(resume) if resume is not None else _new_run(config, out, overwrite)
+    run = run_config_path(resume).parent if resume is not None else _new_run(config, out, overwrite)
     state = run / "checkpoints" / "last.ckpt"
+    check_options(config)
     if config.threads:
         torch.set_num_threads(config.threads)
     _quiet()
     L.seed_everything(config.seed, workers=True, verbose=False)
-    training, validation = _open_data(config)
+    training, validation = open_data(config)
     network = build_start_network(config)
     info = describe_run(config, training, run.name)
-    if _is_first_process():
-        _write_run_files(run, config, fresh=resume is None)
-        os.environ[RUN_VARIABLE] = str(run)
+    if config.batch_size * config.devices > len(training):
+        smaller = max(1, len(training) // config.devices)
+        _log.warning("%d training samples: --batch-size %d instead of %d", len(training), smaller, config.batch_size)
+        config = replace(config, batch_size=smaller)
     batches = EpochBatches(len(training), config.batch_size, config.seed, world=config.devices)
     per_epoch = min(len(batches), config.limit_batches or len(batches))
     module = DepthModule(network, config, total_steps=config.epochs * (-(-per_epoch // config.accumulate)))
@@ -93,12 +107,18 @@ def train(
     trainer = _build_trainer(config, run, info, batches, per_epoch, validation)
     train_loader = build_train_loader(training, config, batches)
     val_loader = build_val_loader(validation, config, config.size) if validation is not None else None
-    trainer.fit(
-        module, train_loader, val_loader, ckpt_path=str(state) if resume is not None and state.exists() else None,
-        weights_only=True,
-    )  # fmt: skip
-    if trainer.interrupted:
-        raise InputError(f"{run}: interrupted; go on with --resume {run}.")
+    if _is_first_process():  # not before, so that unusable options leave no run folder
+        _write_run_files(run, config, fresh=resume is None)
+        os.environ[RUN_VARIABLE] = str(run)
+    try:
+        start = str(state) if resume is not None and state.exists() else None
+        trainer.fit(module, train_loader, val_loader, ckpt_path=start, weights_only=True)
+    except SystemExit as stop:
+        if stop.code != 1:  # what Lightning makes of Ctrl-C
+            raise
+        raise KeyboardInterrupt(f"go on with: depthnet train --resume {run}") from stop
+    except DepthNetError as error:
+        raise own_error(error) from error
     if trainer.is_global_zero:
         return TrainResult(run, _export(run).scores.get("validation", {}))
     return TrainResult(run, {})
@@ -125,19 +145,36 @@ def _new_run(config: TrainConfig, out: str | Path | None, overwrite: bool) -> Pa
     return run
 
 
-def _open_data(config: TrainConfig) -> tuple[DepthDataset, DepthDataset | None]:
+def open_data(config: TrainConfig) -> tuple[DepthDataset, DepthDataset | None]:
+    """Training data and, where there are any, validation data; no frame is in both."""
     if not config.data:
         raise ConfigError("--data is missing; pass a folder or file with images and depth.")
     training = open_dataset(config.data, split=config.split, format=config.format)
-    validation = None
-    if config.val_split not in (None, "none") or config.val_data is not None:
-        split = None if config.val_split == "none" else config.val_split
-        validation = open_dataset(config.val_data or config.data, split=split, format=config.format)
+    validation = _open_validation(config, training)
+    if validation is not None and config.val_data is None:
+        training = training.without(validation)
     if config.cache:
         training = cached = CachedDataset(training, CACHE_LIMIT_BYTES)
         if config.workers:
             cached.preload()  # forked loader processes share these pages
     return training, validation
+
+
+def _open_validation(config: TrainConfig, training: DepthDataset) -> DepthDataset | None:
+    if config.val_split == "none":
+        return None
+    path = config.val_data or config.data
+    if config.val_split != "auto":
+        return open_dataset(path, split=config.val_split, format=config.format)
+    whole = open_dataset(path, format=config.format) if config.val_data else training
+    if "val" in whole.splits:
+        return open_dataset(path, split="val", format=config.format)
+    if config.val_data:
+        return whole
+    # The end of the list, not random frames: neighbours in a video are almost the same picture.
+    held = max(1, len(training) // 10)
+    _log.warning("%s: no split val; the last %d of %d samples are held out", training.name, held, len(training))
+    return training[len(training) - held :] if len(training) > 1 else None
 
 
 def build_start_network(config: TrainConfig) -> DepthNetwork:
@@ -241,6 +278,7 @@ def _build_trainer(
     validation: DepthDataset | None,
 ) -> L.Trainer:  # fmt: skip
     from lightning.pytorch.loggers import TensorBoardLogger
+    from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
     precision: Any = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}.get(
         config.precision, "bf16-mixed" if native_bf16() else "32-true"
@@ -264,15 +302,22 @@ def _build_trainer(
 
         start: Any = "spawn" if strategy == "ddp_spawn" else "popen"
         strategy = DDPStrategy(start_method=start, broadcast_buffers=False, timeout=timedelta(minutes=30))
-    return L.Trainer(
-        accelerator=config.accelerator, devices=config.devices, strategy=strategy, precision=precision,
-        max_epochs=config.epochs, accumulate_grad_batches=config.accumulate,
-        gradient_clip_val=config.optim.clip_norm or None, check_val_every_n_epoch=config.validate_every,
-        limit_train_batches=per_epoch, limit_val_batches=1.0 if validation is not None else 0,
-        num_sanity_val_steps=0, enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
-        use_distributed_sampler=False, callbacks=callbacks, plugins=[WholeFileCheckpoints()],
-        logger=TensorBoardLogger(run, name="", version="tensorboard"), default_root_dir=run,
-    )  # fmt: skip
+    try:
+        return L.Trainer(
+            accelerator=config.accelerator, devices=config.devices, strategy=strategy, precision=precision,
+            max_epochs=config.epochs, accumulate_grad_batches=config.accumulate,
+            gradient_clip_val=config.optim.clip_norm or None, check_val_every_n_epoch=config.validate_every,
+            limit_train_batches=per_epoch, limit_val_batches=1.0 if validation is not None else 0,
+            num_sanity_val_steps=0, enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
+            use_distributed_sampler=False, callbacks=callbacks, plugins=[WholeFileCheckpoints()],
+            logger=TensorBoardLogger(run, name="", version="tensorboard"), default_root_dir=run,
+        )  # fmt: skip
+    except (MisconfigurationException, ValueError) as error:
+        reason = " ".join(str(error).split()).split(". ")[0].rstrip(".")
+        raise ConfigError(
+            f"--device {config.accelerator}, --devices {config.devices}, --strategy {config.strategy}: "
+            f"cannot be used here ({reason}); leave them out to train on what is there."
+        ) from error
 
 
 def _export(run: Path) -> ModelInfo:

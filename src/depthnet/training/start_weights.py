@@ -37,7 +37,10 @@ def load_encoder(network: DepthNetwork, source: str) -> None:
     state = {name: value.float() for name, value in state.items() if not name.startswith("head.")}
     wrong = sorted(wanted.keys() ^ state.keys()) or [n for n in wanted if wanted[n].shape != state[n].shape]
     if wrong:
-        raise InputError(f"{source}: does not fit the encoder of mobile at {wrong[0]} ({len(wrong)} tensors in all).")
+        raise InputError(
+            f"{source}: does not fit the encoder of mobile at {wrong[0]} ({len(wrong)} tensors in all); "
+            "pass MobileNetV2 1.0 weights, or a whole model to --init."
+        )
     encoder.load_state_dict(state)
 
 
