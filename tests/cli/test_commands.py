@@ -50,6 +50,19 @@ class TestPredict:
         assert "none.jpg" in errors[1]
         assert (tmp_path / "o" / "c_depth.png").is_file()
 
+    def test_an_empty_folder_and_a_glob_without_match_stop_no_other(
+        self, depthnet: Shell, tiny_model: Path, photos: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "empty").mkdir()
+        outcome = depthnet("predict", "empty", "*.gif", photos / "a.png", "--model", tiny_model, "--out", "o")
+        assert outcome.code == 1
+        assert (tmp_path / "o" / "a_depth.png").is_file()
+        errors = [line for line in outcome.err.splitlines() if line.startswith("depthnet: error: ")]
+        assert ["empty: no photo" in errors[0], "*.gif: no photo" in errors[1], len(errors)] == [True, True, 2]
+        outcome = depthnet("predict", "empty", "--model", "not-there")
+        assert outcome.code == 1
+        assert outcome.err.startswith("depthnet: error: empty: no photo there")
+
     def test_nothing_is_overwritten_unless_asked(self, depthnet: Shell, tiny_model: Path, photos: Path) -> None:
         words = ("predict", photos / "a.png", "--model", tiny_model)
         assert depthnet(*words).code == 0
@@ -105,6 +118,10 @@ class TestEvaluate:
         outcome = depthnet("evaluate", "--model", "not-there", "--data", pairs, "--json", "s.json")
         assert outcome.code == 1
         assert "s.json: exists already" in outcome.err
+        (tmp_path / "folder").mkdir()
+        outcome = depthnet("evaluate", "--model", "not-there", "--data", pairs, "--json", "folder", "--overwrite")
+        assert outcome.code == 1
+        assert "folder: is a folder" in outcome.err
 
     def test_wrong_usage(self, depthnet: Shell) -> None:
         assert depthnet("evaluate", "--model", "mobile").code == 2
@@ -150,9 +167,11 @@ class TestTrain:
     def test_wrong_usage(self, depthnet: Shell, calls: list[tuple[Any, ...]]) -> None:
         assert depthnet("train").code == 2
         assert depthnet("train", "--resume", "r", "--config", "debug").code == 2
-        missing = depthnet("train", "--resume", "not-there")
-        assert missing.code == 1
-        assert "not-there" in missing.err
+        assert depthnet("train", "--resume", "r", "--out", "other").code == 2
+        for no_run in ("not-there", "debug"):  # debug: a packaged configuration, but no run
+            missing = depthnet("train", "--resume", no_run)
+            assert missing.code == 1
+            assert f"{no_run}: no run folder" in missing.err
         assert not calls
 
 

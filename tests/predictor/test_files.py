@@ -16,34 +16,48 @@ def names(paths: list[Path]) -> list[str]:
     return [path.name for path in paths]
 
 
+def found(*inputs: str | Path) -> list[str]:
+    paths, failed = expand_inputs(inputs)
+    assert not failed
+    return names(paths)
+
+
 def test_folders_files_and_globs(photos: Path) -> None:
     (photos / "notes.txt").write_text("no photo")
     (photos / ".hidden.png").write_bytes(b"no photo")
     (photos / "sub").mkdir()
     Image.new("RGB", (4, 4)).save(photos / "sub" / "D.PNG")
-    assert names(expand_inputs([photos])) == ["a.png", "b.jpg", "c.webp"]
-    assert names(expand_inputs([str(photos / "*.jpg")])) == ["b.jpg"]
-    assert names(expand_inputs([str(photos / "**" / "*.[pP][nN][gG]")])) == ["a.png", "D.PNG"]
-    assert names(expand_inputs([photos / "c.webp", photos])) == ["c.webp", "a.png", "b.jpg"], "each once"
-    assert names(expand_inputs([photos / "missing.jpg"])) == ["missing.jpg"], "reading it will say so"
+    assert found(photos) == ["a.png", "b.jpg", "c.webp"]
+    assert found(str(photos / "*.jpg")) == ["b.jpg"]
+    assert found(str(photos / "**" / "*.[pP][nN][gG]")) == ["a.png", "D.PNG"]
+    assert found(photos / "c.webp", photos) == ["c.webp", "a.png", "b.jpg"], "each once"
+    assert found(photos / "missing.jpg") == ["missing.jpg"], "reading it will say so"
 
 
 def test_a_name_with_glob_characters_is_a_name_first(photos: Path) -> None:
     Image.new("RGB", (4, 4)).save(photos / "[a].png")
-    assert names(expand_inputs([str(photos / "[a].png")])) == ["[a].png"]
+    assert found(str(photos / "[a].png")) == ["[a].png"]
 
 
 def test_own_results_are_not_inputs(model: DepthModel, photos: Path) -> None:
     predict_files(model, [photos])
     assert (photos / "a_depth_colour.png").exists()
-    assert names(expand_inputs([photos])) == ["a.png", "b.jpg", "c.webp"]
-    assert names(expand_inputs([str(photos / "*.png")])) == ["a.png"]
+    assert found(photos) == ["a.png", "b.jpg", "c.webp"]
+    assert found(str(photos / "*.png")) == ["a.png"]
 
 
-def test_nothing_to_do_is_an_error(tmp_path: Path) -> None:
-    for inputs in ([], [tmp_path], [str(tmp_path / "*.jpg")]):
-        with pytest.raises(InputError, match=r"no (photo|input)"):
-            expand_inputs(inputs)
+def test_a_folder_or_glob_without_a_photo_fails_alone(model: DepthModel, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    inputs = [tmp_path / "empty", photos / "a.png", str(photos / "*.gif")]
+    paths, failed = expand_inputs(inputs)
+    assert names(paths) == ["a.png"]
+    assert ["no photo there" in result.facts for result in failed] == [True, True]
+    results = predict_files(model, inputs, tmp_path / "out")
+    assert [(result.path.name, result.error is None) for result in results] == [
+        ("empty", False), ("*.gif", False), ("a.png", True),
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="no input"):
+        expand_inputs([])
 
 
 def test_results_come_in_order_with_their_facts(model: DepthModel, photos: Path, tmp_path: Path) -> None:
@@ -98,7 +112,7 @@ def test_existing_results_are_refused_before_any_work(model: DepthModel, photos:
     out.mkdir()
     (out / "c_depth.png").write_bytes(b"precious")
     with pytest.raises(InputError, match=r"c_depth\.png: exists already; pass --overwrite"):
-        predict_many(model, expand_inputs([photos]), out)
+        predict_many(model, expand_inputs([photos])[0], out)
     assert names(list(out.iterdir())) == ["c_depth.png"]
     assert (out / "c_depth.png").read_bytes() == b"precious"
     assert all(result.error is None for result in predict_files(model, [photos], out, overwrite=True))
@@ -112,7 +126,7 @@ def test_a_result_never_replaces_a_photo(model: DepthModel, photos: Path) -> Non
 
 
 def test_bad_options_are_refused_before_any_work(model: DepthModel, photos: Path, tmp_path: Path) -> None:
-    paths = expand_inputs([photos])
+    paths, _ = expand_inputs([photos])
     with pytest.raises(InputError, match="is a file"):
         predict_many(model, paths, photos / "a.png")
     with pytest.raises(InputError, match="--save tiff"):
@@ -131,7 +145,7 @@ def test_a_refused_write_is_the_files_error(model: DepthModel, photos: Path, mon
 
 
 def test_stopping_early_leaves_whole_files(model: DepthModel, photos: Path, tmp_path: Path) -> None:
-    stream = predict_many(model, expand_inputs([photos]), tmp_path / "out", ("npy",))
+    stream = predict_many(model, expand_inputs([photos])[0], tmp_path / "out", ("npy",))
     assert next(stream).error is None
     stream.close()  # type: ignore[attr-defined]
     for path in (tmp_path / "out").iterdir():

@@ -164,9 +164,12 @@ def test_save_refuses_before_it_writes(model: DepthModel, tmp_path: Path) -> Non
         prediction.save(tmp_path, formats=("npy", "colour"))
     assert not (tmp_path / "image_depth.npy").exists()
     prediction.save(tmp_path, formats=("npy", "colour"), overwrite=True)
-    for formats in (("jpeg",), ()):
+    for formats in (("jpeg",), (), "", "png,jpeg"):
         with pytest.raises(InputError, match="--save"):
             prediction.save(tmp_path, formats=formats)
+    assert [path.name for path in prediction.save(tmp_path, "npy, png", overwrite=True)] == [
+        "image_depth.npy", "image_depth.png",
+    ]  # fmt: skip
 
 
 def test_points_project_back_to_their_pixels(model: DepthModel) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import tyro
 
@@ -11,6 +13,9 @@ from depthnet.cli.parsing import Face, Flag, JobCommand, Options
 from depthnet.cli.report import report_failure
 from depthnet.cli.usage import UsageError
 from depthnet.config import PredictConfig
+
+if TYPE_CHECKING:
+    from depthnet.predictor import FileResult
 
 
 @dataclass
@@ -41,9 +46,12 @@ class Predict(JobCommand):
         from depthnet.predictor import expand_inputs, load_model, predict_many
 
         job, failed = self.job, 0
-        paths = expand_inputs(self.inputs)
-        model = load_model(job.model, job.device, job.threads)
-        results = predict_many(model, paths, job.out, job.save, job.focal_px, job.fov_deg, self.overwrite)
+        paths, without_photo = expand_inputs(self.inputs)
+        results: Iterable[FileResult] = without_photo
+        if paths:
+            model = load_model(job.model, job.device, job.threads)
+            photos = predict_many(model, paths, job.out, job.save, job.focal_px, job.fov_deg, self.overwrite)
+            results = chain(without_photo, photos)
         with image_progress("predict") as on_progress:
             for done, result in enumerate(results, start=1):
                 if result.error is None:
@@ -51,5 +59,5 @@ class Predict(JobCommand):
                 else:
                     failed += 1
                     report_failure(result.error)
-                on_progress(done, len(paths))
+                on_progress(done, len(without_photo) + len(paths))
         return 1 if failed else 0

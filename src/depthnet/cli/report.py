@@ -45,7 +45,9 @@ def refuse_existing_file(path: Path | None, option: str, overwrite: bool) -> Non
     """Stop before the work when its result could not be written after it.
 
     Raises:
-        InputError: if the file exists and is not to be replaced.
+        InputError: if the file exists and is not to be replaced, or is a folder.
     """
+    if path is not None and path.is_dir():
+        raise InputError(f"{path}: is a folder; pass the name of a file to {option}.")
     if path is not None and path.exists() and not overwrite:
         raise InputError(f"{path}: exists already; pass --overwrite to replace it, or another {option}.")

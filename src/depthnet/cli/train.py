@@ -8,7 +8,8 @@ from typing import Annotated
 
 import tyro
 
-from depthnet.cli.parsing import Face, Flag, JobCommand, Options, find_config
+from depthnet.checkpoint import run_config_path
+from depthnet.cli.parsing import Face, Flag, JobCommand, Options
 from depthnet.cli.usage import UsageError
 from depthnet.config import TrainConfig
 
@@ -41,7 +42,9 @@ class Train(JobCommand):
         """Give the YAML file of `--config`, or the one of the run that `--resume` names."""
         if self.resume and self.face.config:
             raise UsageError("--resume goes on with the run's own options: leave --config away, or start a new run.")
-        return find_config(self.resume) if self.resume else super().config_path()
+        if self.resume and self.out:
+            raise UsageError("--resume goes on in the run's own folder: leave --out away, or start a new run.")
+        return run_config_path(self.resume) if self.resume else super().config_path()
 
     def resolved(self) -> TrainConfig:
         """Give the job options with `--loss` and `--device` written into them."""

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -56,19 +56,23 @@ class FileResult:
         )
 
 
-def expand_inputs(inputs: Sequence[str | Path]) -> list[Path]:
+def expand_inputs(inputs: Sequence[str | Path]) -> tuple[list[Path], list[FileResult]]:
     """Files, folders and globs as one list of photos, each once.
 
     A folder stands for the images right in it, a glob (``**`` goes into folders) for the images it matches;
     hidden files and depthnet's own pictures (``*_depth.png``, ``*_depth_colour.png``) are passed over there.
     A file that is named is taken as it is, also when it is missing: reading it will say so.
 
+    Returns:
+        The photos, and a failed result for each folder or glob that holds none.
+
     Raises:
-        InputError: if nothing is given, or a folder or glob holds no photo.
+        InputError: if nothing is given.
     """
     if not inputs:
         raise InputError("no input: pass photos, folders or globs.")
     found: dict[Path, Path] = {}
+    failed = []
     for given in inputs:
         path = Path(given)
         if path.is_dir():
@@ -78,16 +82,17 @@ def expand_inputs(inputs: Sequence[str | Path]) -> list[Path]:
         else:
             members = [path]
         if not members:
-            raise InputError(f"{given}: no photo there (depthnet's own *_depth.png pictures do not count).")
+            reason = "no photo there (depthnet's own *_depth.png pictures do not count); pass photos or where some are."
+            failed.append(FileResult(path, InputError(f"{given}: {reason}")))
         for member in members:
             found.setdefault(member.resolve(), member)
-    return list(found.values())
+    return list(found.values()), failed
 
 
 def plan_outputs(
     paths: Sequence[Path],
     out: str | Path | None = None,
-    formats: Sequence[str] = DEFAULT_FORMATS,
+    formats: str | Sequence[str] = DEFAULT_FORMATS,
     overwrite: bool = False,
 ) -> list[Path]:
     """Folder of the results of each photo, after checking that no file gets in the way of another.
@@ -123,7 +128,7 @@ def predict_many(
     model: DepthModel,
     paths: Sequence[Path],
     out: str | Path | None = None,
-    formats: Sequence[str] = DEFAULT_FORMATS,
+    formats: str | Sequence[str] = DEFAULT_FORMATS,
     focal_px: float | None = None,
     fov_deg: float | None = None,
     overwrite: bool = False,
@@ -135,7 +140,7 @@ def predict_many(
 
     Args:
         model: the model.
-        paths: photos, as :func:`expand_inputs` gives them.
+        paths: photos, as :func:`expand_inputs` finds them.
         out: folder of all results; None for beside each photo.
         formats: what to write, see :meth:`Prediction.save`.
         focal_px: focal length in pixels, the same for all photos.
@@ -187,7 +192,7 @@ def predict_files(
     model: DepthModel,
     inputs: Sequence[str | Path],
     out: str | Path | None = None,
-    formats: Sequence[str] = DEFAULT_FORMATS,
+    formats: str | Sequence[str] = DEFAULT_FORMATS,
     focal_px: float | None = None,
     fov_deg: float | None = None,
     overwrite: bool = False,
@@ -206,13 +211,14 @@ def predict_files(
         on_result: called with each result as soon as it is there, in order, in this thread.
 
     Returns:
-        One result per photo; ``error`` is set in those that could not be done.
+        One result per photo, after those of folders and globs without one; ``error`` is set in what failed.
 
     Raises:
         InputError: before any work, as :func:`expand_inputs` and :func:`predict_many`.
     """
     results = []
-    for result in predict_many(model, expand_inputs(inputs), out, formats, focal_px, fov_deg, overwrite):
+    paths, failed = expand_inputs(inputs)
+    for result in chain(failed, predict_many(model, paths, out, formats, focal_px, fov_deg, overwrite)):
         results.append(result)
         if on_result is not None:
             on_result(result)

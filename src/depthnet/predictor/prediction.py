@@ -54,14 +54,14 @@ class Prediction:
         return points, self.image.reshape(-1, 3)
 
     def save(
-        self, out: str | Path, formats: Sequence[str] = DEFAULT_FORMATS, overwrite: bool = False
+        self, out: str | Path, formats: str | Sequence[str] = DEFAULT_FORMATS, overwrite: bool = False
     ) -> tuple[Path, ...]:
         """Write the results into a folder, as ``STEM_depth.png`` and so on (:data:`OUTPUT_NAMES`).
 
         Args:
             out: the folder, made when missing.
             formats: any of ``png`` (16-bit millimetres), ``colour`` (picture with a metre scale), ``npy``
-                (float32 metres), ``ply`` (camera axes) and ``glb`` (upright for viewers).
+                (float32 metres), ``ply`` (camera axes) and ``glb`` (upright for viewers); in one text, commas between.
             overwrite: replace files that are there; else one that is there stops it before any is written.
 
         Returns:
@@ -87,12 +87,14 @@ class Prediction:
         return tuple(targets.values())
 
 
-def output_paths(stem: str, out: str | Path, formats: Iterable[str]) -> dict[str, Path]:
+def output_paths(stem: str, out: str | Path, formats: str | Iterable[str]) -> dict[str, Path]:
     """Format -> file of a photo's results in the folder ``out``.
 
     Raises:
         InputError: if a format is unknown or none is given.
     """
+    if isinstance(formats, str):
+        formats = [name.strip() for name in formats.split(",") if name.strip()]
     formats = list(dict.fromkeys(formats))
     for name in formats:
         if name not in OUTPUT_NAMES:
