@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -46,8 +47,11 @@ def test_version_everywhere(depthnet: Shell, words: list[str]) -> None:
 
 
 def test_no_word_and_a_wrong_word_are_wrong_usage(depthnet: Shell) -> None:
-    assert depthnet().code == 2
     assert depthnet("--debug").code == 2
+    outcome = depthnet()
+    assert outcome.code == 2
+    assert outcome.out == ""
+    assert "usage: depthnet COMMAND" in outcome.err
     outcome = depthnet("pedict", "photo.jpg")
     assert outcome.code == 2
     assert "perhaps you meant 'predict'" in outcome.err
@@ -87,8 +91,29 @@ def test_an_interrupt_says_so(depthnet: Shell, monkeypatch: pytest.MonkeyPatch) 
     fail_with(KeyboardInterrupt(), monkeypatch)
     outcome = depthnet("models")
     assert outcome.code == 130
-    assert "interrupted" in outcome.err
-    assert "Traceback" not in outcome.err
+    assert outcome.err == "depthnet: interrupted\n"
+    fail_with(KeyboardInterrupt("go on with: depthnet train --resume r"), monkeypatch)
+    outcome = depthnet("models")
+    assert outcome.code == 130
+    assert outcome.err == "depthnet: interrupted; go on with: depthnet train --resume r\n"
+
+
+def test_termination_unwinds_as_an_interrupt_does(depthnet: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that half-written files are removed and worker threads finish theirs."""
+    removed = []
+
+    def run(self: Models) -> int:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            removed.append("half a file")
+        return 0
+
+    monkeypatch.setattr(Models, "run", run)
+    before = signal.getsignal(signal.SIGTERM)
+    assert depthnet("models").code == 143
+    assert removed == ["half a file"]
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,12 @@ import difflib
 import importlib
 import logging
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from depthnet.cli.report import report_failure
 from depthnet.cli.usage import UsageError
@@ -35,7 +38,7 @@ def main(words: Sequence[str] | None = None) -> int:
         words: the words after `depthnet`; by default those of this process.
 
     Returns:
-        The exit code: 0 done, 1 a user's error (one line on stderr), 2 wrong usage, 130 interrupted.
+        The exit code: 0 done, 1 a user's error (one line on stderr), 2 wrong usage, 130 interrupted, 143 terminated.
     """
     words = list(sys.argv[1:] if words is None else words)
     debug = "--debug" in words
@@ -45,11 +48,12 @@ def main(words: Sequence[str] | None = None) -> int:
         words = [word for word in words if word != "--debug"]
         words[1:1] = ["--debug"]  # behind the command's name, wherever it stood
     try:
-        return _dispatch(words)
+        with _leave_on_sigterm():
+            return _dispatch(words)
     except SystemExit as stop:  # tyro has printed its help or what was wrong
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    except KeyboardInterrupt:
-        print("depthnet: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"depthnet: interrupted{'; ' if str(stop) else ''}{stop}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output has gone, as in `depthnet models | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -62,15 +66,35 @@ def main(words: Sequence[str] | None = None) -> int:
         return 2 if isinstance(error, UsageError) else 1
 
 
+@contextmanager
+def _leave_on_sigterm() -> Iterator[None]:
+    """Turn SIGTERM into an orderly exit with code 143, so that files in the making are removed as on Ctrl-C."""
+
+    def leave(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield  # not ours to decide: a program calls us as a library
+        return
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def _dispatch(words: list[str]) -> int:
     if "--version" in words:
         from depthnet import __version__
 
         print(f"depthnet {__version__}")
         return 0
-    if not words or words[0] in ("-h", "--help", "help", "--debug"):
+    if not words or words[0] == "--debug":
+        print(_overview(), file=sys.stderr)
+        return 2
+    if words[0] in ("-h", "--help", "help"):
         print(_overview())
-        return 0 if words[:1] and words[0] != "--debug" else 2
+        return 0
     if words[0] not in COMMANDS:
         close = difflib.get_close_matches(words[0], COMMANDS, n=1)
         hint = f"perhaps you meant {close[0]!r}" if close else f"choose one of: {', '.join(COMMANDS)}"
