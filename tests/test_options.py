@@ -56,9 +56,9 @@ def test_names_as_a_list_or_with_commas(tmp_path: Path, text: str) -> None:
     assert read_config(write(tmp_path, text), PredictConfig).save == ("npy", "png")
 
 
-@pytest.mark.parametrize("text", ["val_split: null", "val_split: none", "val_split:"])
+@pytest.mark.parametrize("text", ["threads: null", "threads: none", "threads:"])
 def test_none_empties_an_optional_field(tmp_path: Path, text: str) -> None:
-    assert read_config(write(tmp_path, text), TrainConfig).val_split is None
+    assert read_config(write(tmp_path, text), TrainConfig).threads is None
 
 
 def test_none_is_a_value_where_it_is_a_choice(tmp_path: Path) -> None:
@@ -94,6 +94,7 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path, text: str) -> None:
         ("- a\n- b", ["list", "key: value"]),
         ("a: [1", ["line"]),
         ("epochs: 1\nepochs: 2", ["line 2", "'epochs' stands twice"]),
+        ("? [epochs, data]\n: 2", ["line 1", "a key is no name"]),
     ],
 )
 def test_errors_name_the_file_the_key_and_the_rule_in_one_line(tmp_path: Path, text: str, parts: list[str]) -> None:

@@ -77,10 +77,10 @@ def test_mappings_and_lists_are_one_word_of_yaml(depthnet: Shell) -> None:
 
 
 def test_none_on_the_command_line_empties_what_the_file_sets(depthnet: Shell, tmp_path: Path) -> None:
-    (tmp_path / "my.yaml").write_text("limit_batches: 5\nval_split: val\n")
-    values = printed(depthnet, "train", "--config", "my.yaml", "--limit-batches", "none", "--val-split", "none")
+    (tmp_path / "my.yaml").write_text("limit_batches: 5\nval_data: other\n")
+    values = printed(depthnet, "train", "--config", "my.yaml", "--limit-batches", "none", "--val-data", "none")
     assert values["limit_batches"] is None
-    assert values["val_split"] is None
+    assert values["val_data"] is None
 
 
 @pytest.mark.parametrize("words", [["nyu", "nyu-full", "none"], ["nyu,nyu-full", "none"], ["nyu,nyu-full,none"]])

@@ -17,6 +17,7 @@ from depthnet.io.depth import (
     write_depth_npy,
     write_depth_png,
 )
+from depthnet.io.pointcloud import write_points_glb, write_points_ply
 
 RNG = np.random.default_rng(0)
 
@@ -83,6 +84,40 @@ def test_bad_numpy_files(tmp_path: Path) -> None:
     for name in ("flat.npy", "words.npy", "objects.npy", "many.npz", "cut.npy", "junk.npz", "missing.npy"):
         with pytest.raises(InputError, match=name):
             read_depth(tmp_path / name)
+
+
+def test_a_file_that_is_no_numpy_file_is_not_called_one_of_pickled_objects(tmp_path: Path) -> None:
+    (tmp_path / "junk.npy").write_bytes(b"junk")
+    with pytest.raises(InputError, match=r"junk\.npy: not a whole NumPy file of numbers; write it again\."):
+        read_depth(tmp_path / "junk.npy")
+
+
+def test_a_disk_that_takes_a_part_leaves_no_file_and_says_why(tmp_path: Path) -> None:
+    """A limit on the size of files stands for a full disk: the first bytes are taken, then the rest is refused."""
+    resource = pytest.importorskip("resource")
+    depth = np.random.default_rng(0).uniform(0.5, 9.5, (100, 100)).astype(np.float32)
+    points, colours = np.ones((10_000, 3), np.float32), np.zeros((10_000, 3), np.uint8)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    messages = {}
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        for name, write in {
+            "d.png": lambda path: write_depth_png(path, depth),
+            "c.png": lambda path: write_depth_colour(path, depth),
+            "d.npy": lambda path: write_depth_npy(path, depth),
+            "p.ply": lambda path: write_points_ply(path, points, colours),
+            "p.glb": lambda path: write_points_glb(path, points, colours),
+        }.items():
+            try:
+                write(tmp_path / name)
+            except InputError as error:
+                messages[name] = str(error)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert sorted(messages) == ["c.png", "d.npy", "d.png", "p.glb", "p.ply"]
+    for name, message in messages.items():
+        assert f"{name}: cannot be written (File too large); free space" in message
+    assert not list(tmp_path.iterdir())
 
 
 def test_nothing_is_overwritten_unasked_and_no_part_is_left(tmp_path: Path) -> None:

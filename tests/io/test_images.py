@@ -223,6 +223,9 @@ def test_missing_empty_folder_and_no_image(tmp_path: Path) -> None:
     (tmp_path / "drawing.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
     with pytest.raises(InputError, match="PostScript"):
         read_rgb(tmp_path / "drawing.png")
+    for other in (None, 3, [[0, 0]]):
+        with pytest.raises(InputError, match="pass a path, a PIL image or an"):
+            read_image(other)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("side", [12_000, 30_000])

@@ -5,6 +5,7 @@ A depth map here is (H, W) float32 z-depth in metres, 0 where unknown.
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 from typing import Any
@@ -89,9 +90,10 @@ def write_depth_npy(path: str | Path, depth: NDArray[np.floating[Any]], overwrit
         ShapeError: if depth is not (H, W).
         InputError: if the file cannot be written.
     """
-    depth = _check_map(depth)
+    blob = io.BytesIO()
+    np.save(blob, _check_map(depth).astype(np.float32, copy=False))
     with atomic_path(path, overwrite) as temporary:
-        np.save(temporary, depth.astype(np.float32, copy=False))
+        temporary.write_bytes(blob.getbuffer())  # unlike numpy.save, it says why a disk refuses the file
 
 
 def read_depth(path: str | Path) -> NDArray[np.float32]:
@@ -122,7 +124,9 @@ def read_depth(path: str | Path) -> NDArray[np.float32]:
     except InputError:
         raise
     except Exception as error:  # truncated zip, pickled objects, a broken header: NumPy raises many kinds
-        raise InputError(f"{path}: not a whole NumPy file of numbers ({error}); write it again.") from error
+        # Of any file that is no NumPy file, numpy says that it holds pickled objects.
+        reason = "" if "pickle" in str(error) else f" ({' '.join(str(error).split())})"
+        raise InputError(f"{path}: not a whole NumPy file of numbers{reason}; write it again.") from error
     array = np.asarray(stored)
     flat = array.reshape([n for n in array.shape if n != 1]) if array.ndim > 2 else array
     if flat.ndim != 2 or array.dtype.kind not in "fiu":

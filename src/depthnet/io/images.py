@@ -97,6 +97,8 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
     Raises:
         InputError: if the file is missing, empty, truncated, not an image or over Pillow's pixel limit.
     """
+    if not isinstance(path, str | Path):
+        raise InputError(f"{type(path).__name__}: pass a path, a PIL image or an (H, W, 3) uint8 array.")
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path}: is a folder; pass an image file.")
