@@ -94,7 +94,8 @@ def build_rival() -> Any:
         backbone_config=backbone, patch_size=14, reassemble_hidden_size=384, neck_hidden_sizes=[48, 96, 192, 384],
         fusion_hidden_size=64, head_hidden_size=32,
     )  # fmt: skip
-    return transformers.DepthAnythingForDepthEstimation(config).eval()
+    network: Any = transformers.DepthAnythingForDepthEstimation(config)
+    return network.eval()
 
 
 def _rival(folder: Path, photo: NDArray[np.uint8]) -> Callable[[], object] | None:
