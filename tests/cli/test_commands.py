@@ -168,6 +168,7 @@ class TestTrain:
         assert depthnet("train").code == 2
         assert depthnet("train", "--resume", "r", "--config", "debug").code == 2
         assert depthnet("train", "--resume", "r", "--out", "other").code == 2
+        assert "terms: {}" in depthnet("train", "--loss", "", "--print-config").out, "no loss is not the default loss"
         for no_run in ("not-there", "debug"):  # debug: a packaged configuration, but no run
             missing = depthnet("train", "--resume", no_run)
             assert missing.code == 1

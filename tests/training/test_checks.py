@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -97,3 +98,31 @@ def test_only_a_run_is_resumed(tiny: TrainConfig, tmp_path: Path) -> None:
     with pytest.raises(DepthNetError, match=r"no run folder \(it has no config.yaml\)"):
         train(tiny, resume=tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+def test_a_run_folder_that_cannot_be_made_and_a_damaged_state_are_one_line(tiny: TrainConfig, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DepthNetError, match=r"run: cannot be made \(Not a directory\); choose another --out"):
+        train(tiny, out=tmp_path / "file" / "run")
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "config.yaml").touch()
+    (run / "checkpoints" / "last.ckpt").write_bytes(b"junk")
+    with pytest.raises(DepthNetError, match=r"last\.ckpt: not a whole state of a run .*--init RUN"):
+        train(tiny, resume=run)
+
+
+def test_ctrl_c_ends_the_run_and_says_how_to_go_on(
+    tiny: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr("depthnet.training.module.DepthModule.on_validation_epoch_end", interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt, match=r"go on with: depthnet train --resume .*run"):
+            train(tiny, out=tmp_path / "run")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert not list((tmp_path / "run").rglob("*.part*"))

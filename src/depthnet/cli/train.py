@@ -49,7 +49,7 @@ class Train(JobCommand):
     def resolved(self) -> TrainConfig:
         """Give the job options with `--loss` and `--device` written into them."""
         config = self.job
-        if self.loss_name:
+        if self.loss_name is not None:
             terms = {name.strip(): 1.0 for name in self.loss_name.split(",") if name.strip()}
             config = replace(config, loss=replace(config.loss, terms=terms))
         if self.device:

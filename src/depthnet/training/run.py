@@ -233,7 +233,10 @@ def _training_focal(training: DepthDataset, size: tuple[int, int]) -> float:
 
 
 def _write_run_files(run: Path, config: TrainConfig, fresh: bool) -> None:
-    run.mkdir(parents=True, exist_ok=True)
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{run}: cannot be made ({error.strerror}); choose another --out.") from error
     if not fresh:
         return
     for stale in (*RUN_MODELS, "train.csv", "val.csv", "checkpoints/last.ckpt"):
