@@ -82,7 +82,7 @@ def expand_inputs(inputs: Sequence[str | Path]) -> tuple[list[Path], list[FileRe
         else:
             members = [path]
         if not members:
-            reason = "no photo there (depthnet's own *_depth.png pictures do not count); pass photos or where some are."
+            reason = "no photo there (depthnet's own *_depth.png do not count); pass a folder or glob with some."
             failed.append(FileResult(path, InputError(f"{given}: {reason}")))
         for member in members:
             found.setdefault(member.resolve(), member)

@@ -280,8 +280,8 @@ def _build_trainer(
     config: TrainConfig, run: Path, info: ModelInfo, batches: EpochBatches, per_epoch: int,
     validation: DepthDataset | None,
 ) -> L.Trainer:  # fmt: skip
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
     from lightning.pytorch.loggers import TensorBoardLogger
-    from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
     precision: Any = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}.get(
         config.precision, "bf16-mixed" if native_bf16() else "32-true"
