@@ -36,7 +36,13 @@ def export_onnx(model: str | Path, out: str | Path, overwrite: bool = False) -> 
 def ship(model: str | Path, name: str, folder: str | Path) -> tuple[Path, Path]:
     """Write the two files of a shipped model, float16 weights: ``NAME.safetensors`` and ``NAME.onnx``.
 
-    The ONNX file is made from the rounded weights, so that both files hold the same network.
+    Args:
+        model: a run folder or a .safetensors file.
+        name: name of the model in ``SHIPPED``.
+        folder: where the files go, replaced when they are there.
+
+    Returns:
+        The paths of the two files; the ONNX file is made from the rounded weights of the other.
     """
     from depthnet.checkpoint import save_network
 

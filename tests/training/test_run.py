@@ -167,6 +167,13 @@ def test_nothing_validated_and_none_of_its_neighbours_is_trained_on(shared_data:
     assert (len(training), validation) == (795, None)
 
 
+def test_a_model_says_the_size_that_its_weights_were_trained_at(tiny: TrainConfig, tmp_path: Path) -> None:
+    config = replace(tiny, size=(48, 64), size_schedule=[(0.0, 32, 40), (0.9, 48, 64)], epochs=2)
+    train(config, out=tmp_path / "run")
+    info = read_model_info(tmp_path / "run" / "last.safetensors")
+    assert (info.input_size, info.training_focal_px) == ((32, 40), pytest.approx(60 * 40 / 64))
+
+
 def test_a_batch_larger_than_the_data_is_made_smaller(tiny: TrainConfig, tmp_path: Path) -> None:
     train(replace(tiny, batch_size=64, epochs=1), out=tmp_path / "run")
     assert len(losses(tmp_path / "run")) == 1

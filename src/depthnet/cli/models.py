@@ -7,6 +7,8 @@ from pathlib import Path
 
 from depthnet.cli.parsing import Command, Flag, list_configs
 
+SHOWN_SCORES = ("delta1", "abs_rel", "rmse")
+
 
 @dataclass
 class Models(Command):
@@ -36,7 +38,8 @@ def describe_model(path: Path) -> str:
         return f"missing from this installation ({path.name})"
     info = read_model_info(path)
     height, width = info.input_size
-    scores = ", ".join(f"{key} {value:.3f}" for key, value in info.scores.items() if isinstance(value, float))
+    validation = info.scores.get("validation", {})
+    scores = ", ".join(f"{name} {validation[name]:.3f}" for name in SHOWN_SCORES if name in validation)
     facts = [
         f"network {info.network}",
         f"input {height}x{width}",

@@ -8,6 +8,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,8 +94,8 @@ class SaveState(L.Callback):
 class ModelFiles(L.Callback):
     """Write ``last.safetensors`` after each epoch and ``best.safetensors`` when delta1 on validation rises."""
 
-    def __init__(self, run: Path, info: ModelInfo) -> None:
-        self.run, self.info = run, info
+    def __init__(self, run: Path, info: ModelInfo, config: TrainConfig) -> None:
+        self.run, self.info, self.config = run, info, config
         self.best = -1.0
 
     def state_dict(self) -> dict[str, Any]:
@@ -107,13 +108,22 @@ class ModelFiles(L.Callback):
         assert isinstance(pl_module, DepthModule)
         if not trainer.is_global_zero:
             return
-        self.info.provenance["epochs_done"] = trainer.current_epoch + 1
-        scores = pl_module.val_scores
-        self.info.scores = {"validation": {name: round(value, 5) for name, value in scores.items()}} if scores else {}
-        save_network(self.run / "last.safetensors", pl_module.evaluated, self.info)
+        info, scores = self._describe(trainer.current_epoch, pl_module.val_scores), pl_module.val_scores
+        save_network(self.run / "last.safetensors", pl_module.evaluated, info)
         if scores and scores["delta1"] > self.best:
             self.best = scores["delta1"]
-            save_network(self.run / "best.safetensors", pl_module.evaluated, self.info)
+            save_network(self.run / "best.safetensors", pl_module.evaluated, info)
+
+    def _describe(self, epoch: int, scores: dict[str, float]) -> ModelInfo:
+        """What the weights of this epoch say: their size is the one they were trained and validated at."""
+        size = size_at_epoch(self.config, epoch)
+        return replace(
+            self.info,
+            input_size=size,
+            training_focal_px=self.info.training_focal_px * size[1] / self.config.size[1],
+            provenance={**self.info.provenance, "epochs_done": epoch + 1},
+            scores={"validation": {name: round(value, 5) for name, value in scores.items()}} if scores else {},
+        )
 
 
 class Tables(L.Callback):

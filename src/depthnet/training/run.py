@@ -289,7 +289,7 @@ def _build_trainer(
     images = config.batch_size * config.devices
     callbacks: list[L.Callback] = [
         Tables(run, config.log_every, images),
-        ModelFiles(run, info),
+        ModelFiles(run, info, config),
         Progress(per_epoch * config.epochs, images),
     ]
     if validation is not None:
