@@ -25,6 +25,7 @@ from depthnet.checkpoint import (
     file_sha256,
     load_network,
     load_weights,
+    read_model_info,
     resolve_weights,
     run_config_path,
 )
@@ -209,7 +210,8 @@ def describe_run(config: TrainConfig, training: DepthDataset, name: str) -> Mode
         provenance["start_weights"] = {"file": path.name, "sha256": file_sha256(path)}
     if config.init is not None:
         path = resolve_weights(config.init)
-        provenance["init"] = {"file": path.name, "sha256": file_sha256(path)}
+        origin = read_model_info(path).provenance
+        provenance["init"] = {"file": path.name, "sha256": file_sha256(path), "provenance": origin}
     return ModelInfo(
         name=name, network=config.network, network_options=config.network_options, input_size=config.size,
         training_focal_px=_training_focal(training, config.size), min_depth=config.min_depth,
