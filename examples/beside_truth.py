@@ -8,12 +8,14 @@ The measured depth is a 16-bit PNG with DEPTH_SCALE units per metre (1000 for de
 from __future__ import annotations
 
 import argparse
+import tempfile
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 import depthnet
-from depthnet.io.depth import colourise_depth, read_depth_png
+from depthnet.io.depth import colourise_depth, read_depth_png, write_depth_colour
 from depthnet.io.files import atomic_path
 from depthnet.metrics import depth_metrics
 
@@ -33,13 +35,16 @@ def main() -> None:
     truth = read_depth_png(options.depth, scale=options.depth_scale)
     valid = truth > 0
     near, far = (float(value) for value in np.percentile(truth[valid], (2, 98)))
-    panels = [
-        prediction.image,
-        colourise_depth(prediction.depth, min_depth=near, max_depth=far),
-        colourise_depth(truth, min_depth=near, max_depth=far, valid=valid),
-    ]
+    with tempfile.TemporaryDirectory() as folder:
+        measured = Path(folder) / "measured.png"  # with the scale in metres on its right
+        write_depth_colour(measured, truth, min_depth=near, max_depth=far, valid=valid)
+        panels = [
+            prediction.image,
+            colourise_depth(prediction.depth, min_depth=near, max_depth=far),
+            np.asarray(Image.open(measured).convert("RGB")),
+        ]
     with atomic_path(options.out) as temporary:
-        Image.fromarray(np.concatenate(panels, axis=1)).save(temporary)
+        Image.fromarray(np.concatenate(panels, axis=1)).save(temporary, optimize=True)
     scores = depth_metrics(prediction.depth, truth, valid)
     print(f"{options.out}: {near:.2f} to {far:.2f} m, delta1 {scores['delta1']:.3f}, abs_rel {scores['abs_rel']:.3f}")
 
