@@ -7,6 +7,8 @@ available by name through :meth:`DepthNetwork.features`, for pose heads and othe
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,7 +16,7 @@ from torch import Tensor, nn
 from depthnet.errors import ConfigError, ShapeError
 
 
-class DepthNetwork(nn.Module):
+class DepthNetwork(nn.Module, ABC):
     """Base class of the depth networks: normalisation inside, log depth out."""
 
     #: Channels of every tensor that :meth:`features` returns, by name.
@@ -34,13 +36,13 @@ class DepthNetwork(nn.Module):
             raise ShapeError(f"image has shape {tuple(image.shape)}; expected (B, 3, H, W) RGB in [0, 1].")
         return (image - self.mean) / self.std
 
+    @abstractmethod
     def encode(self, image: Tensor) -> dict[str, Tensor]:
         """Encoder features by name, from shallow to deep."""
-        raise NotImplementedError
 
+    @abstractmethod
     def decode(self, features: dict[str, Tensor], size: tuple[int, int]) -> dict[str, Tensor]:
         """Decoder features by name, the last of them ``log_depth`` (B, 1, *size*)."""
-        raise NotImplementedError
 
     def features(self, image: Tensor) -> dict[str, Tensor]:
         """Every named level for one batch of images.
