@@ -23,6 +23,7 @@ from depthnet.predictor import DepthModel, load_model
 from depthnet.predictor.resize import network_input, network_size
 
 PHOTO = (480, 640)
+FOCAL_PX = 518.8579
 RIVAL_SIZE = (518, 686)
 RIVAL = "Depth Anything V2 Small at 518x686, ONNX Runtime"
 REPEATS = 9
@@ -57,10 +58,9 @@ def _ours(model: DepthModel, photo: NDArray[np.uint8], folder: Path) -> dict[str
     Image.fromarray(photo).save(buffer, "JPEG", quality=92)
     source = folder / "photo.jpg"
     source.write_bytes(buffer.getvalue())
-    size = network_size(*PHOTO, model.info.input_size)
-    ready = network_input(photo, size)
+    ready = network_input(photo, network_size(*PHOTO, model.info.input_size))
     return {
-        "network size": lambda: model.runtime.run(network_input(photo, size)) * np.float32(1.0),
+        "network size": lambda: model.depth_at_network_size(photo, FOCAL_PX),
         "bare": lambda: model.runtime.run(ready),
         "files": lambda: model.predict(source).save(folder, formats=("png",), overwrite=True),
     }

@@ -72,10 +72,19 @@ class DepthModel:
         height, width = image.shape[:2]
         if focal_px is None:
             focal_px = training_view_focal(height, width, self.info.training_focal_px, self.info.input_size)
+        return resize_depth(self.depth_at_network_size(image, focal_px), (height, width))
+
+    def depth_at_network_size(self, image: RGB, focal_px: float) -> NDArray[np.float32]:
+        """Depth in metres of an RGB photo (H, W, 3) uint8, at the size (h, w) at which the network sees it.
+
+        Args:
+            image: the photo.
+            focal_px: its focal length in pixels of its own size.
+        """
+        height, width = image.shape[:2]
         size = network_size(height, width, self.info.input_size)
         depth = self.runtime.run(network_input(image, size))[0, 0]
-        depth = depth_for_camera(depth, focal_px * (size[1] / width), self.info.training_focal_px)
-        return resize_depth(depth, (height, width))
+        return depth_for_camera(depth, focal_px * (size[1] / width), self.info.training_focal_px)
 
 
 def load_model(name: str | Path = "mobile", device: str | None = None, threads: int | None = None) -> DepthModel:

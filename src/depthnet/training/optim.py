@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 
@@ -77,8 +78,6 @@ class Ema(torch.nn.Module):
 
     def __init__(self, network: DepthNetwork, decay: float) -> None:
         super().__init__()
-        import copy
-
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self.decay = decay
         self.updates = torch.nn.Buffer(torch.zeros((), dtype=torch.long))

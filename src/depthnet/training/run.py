@@ -200,7 +200,7 @@ def describe_run(config: TrainConfig, training: DepthDataset, name: str) -> Mode
     provenance: dict[str, Any] = {
         "depthnet": depthnet.__version__,
         "date": date.today().isoformat(),
-        "command": " ".join(["depthnet", *(shlex.quote(word) for word in sys.argv[1:])]),
+        "command": _command(),
         "data": {"name": training.name, "format": training.format, "split": config.split, "count": len(training)},
         "config": asdict(config),
         "seed": config.seed,
@@ -246,12 +246,17 @@ def _write_run_files(run: Path, config: TrainConfig, fresh: bool) -> None:
     with atomic_path(run / "config.yaml") as temporary:
         temporary.write_text(config_to_yaml(config), encoding="utf-8")
     write_json(run / "environment.json", {
-        "command": " ".join(["depthnet", *(shlex.quote(word) for word in sys.argv[1:])]),
+        "command": _command(),
         "depthnet": depthnet.__version__, "commit": _commit(), "python": platform.python_version(),
         "torch": torch.__version__, "lightning": L.__version__, "numpy": np.__version__,
         "machine": platform.machine(), "threads": torch.get_num_threads(),
         "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
     })  # fmt: skip
+
+
+def _command() -> str:
+    """The command line of this process, to be typed again."""
+    return shlex.join(["depthnet", *sys.argv[1:]])
 
 
 def _commit() -> str | None:
