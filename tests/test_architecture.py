@@ -16,8 +16,8 @@ ROOT = Path(depthnet.__file__).resolve().parent
 FLOORS = (
     ("errors", "config", "options", "geometry", "losses", "metrics", "alignment"),
     ("io", "networks"),
-    ("data", "checkpoint", "onnx_file"),
-    ("predictor", "training", "evaluation", "export", "benchmark"),
+    ("data", "prepare", "checkpoint", "onnx_file"),
+    ("predictor", "training", "evaluation", "check", "show", "export", "benchmark"),
     ("cli", "__init__", "__main__"),
 )
 POSITION = {room: (floor, place) for floor, rooms in enumerate(FLOORS) for place, room in enumerate(rooms)}
