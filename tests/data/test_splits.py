@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from depthnet.data.splits import nyu_labeled_indices, read_split_file
+from depthnet.data.splits import nyu_labeled_indices, nyu_sync_frames, read_split_file
 from depthnet.errors import ConfigError
 
 
@@ -33,3 +33,15 @@ def test_an_unknown_split_is_refused() -> None:
 @pytest.mark.parametrize("name", ["nyu_labeled", "nyu_train_val"])
 def test_the_package_holds_the_lists_as_they_were_given(shared_data: Path, name: str) -> None:
     assert read_split_file(name) == json.loads((shared_data / "splits" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def test_the_sync_list_of_the_literature() -> None:
+    frames = nyu_sync_frames()
+    assert (len(frames), sum(map(len, frames.values()))) == (284, 24231)
+    assert frames["kitchen_0028b"][:12] == (0, 1, 3, 4, 6, 7, 9, 10, 13, 14, 16, 17)
+    assert list(frames) == sorted(frames)
+
+
+def test_the_sync_list_is_the_published_one(shared_data: Path) -> None:
+    published = json.loads((shared_data / "splits" / "nyu_sync_24k.json").read_text(encoding="utf-8"))["train"]
+    assert {scene: list(numbers) for scene, numbers in nyu_sync_frames().items()} == published

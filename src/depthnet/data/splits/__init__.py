@@ -10,7 +10,11 @@ NYU Depth v2, labelled set (1449 frames, zero-based indices), for the `.mat` and
 - ``test``: the 654 official test frames.
 - ``all``: every frame of the file or folder.
 
-Sources: `nyu_labeled.json` is the authors' `splits.mat` counted from 0; `nyu_train_val.json` is this project's.
+NYU Depth v2, `sync` tree of BTS (every 7th synchronised raw frame): `nyu_sync_24k.json` holds the 24 231 training frames
+of the literature, one bit a frame.
+
+Sources: `nyu_labeled.json` is the authors' `splits.mat` counted from 0; `nyu_train_val.json` is this project's;
+`nyu_sync_24k.json` is the list of Lee et al., From Big to Small (BTS), 2019, as published with their code.
 """
 
 from __future__ import annotations
@@ -51,3 +55,17 @@ def nyu_labeled_indices(split: str) -> tuple[int, ...]:
     if split in ("train", "val"):
         return tuple(read_split_file("nyu_train_val")[split])
     return tuple(read_split_file("nyu_labeled")["train" if split == "trainval" else "test"])
+
+
+@cache
+def nyu_sync_frames() -> dict[str, tuple[int, ...]]:
+    """The 24 231 training frames of the `sync` tree: scene folder -> frame numbers, both ascending.
+
+    A mask is one bit for each frame number, the highest bit of the first byte for frame 0.
+    """
+    masks: dict[str, str] = read_split_file("nyu_sync_24k")["train"]
+    return {
+        scene: tuple(8 * place + bit for place, byte in enumerate(bytes.fromhex(mask)) for bit in range(8)
+                     if byte & (0x80 >> bit))
+        for scene, mask in masks.items()
+    }  # fmt: skip
