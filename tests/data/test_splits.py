@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from depthnet.data.splits import nyu_labeled_indices, nyu_sync_frames, read_split_file
+from depthnet.data.splits import nyu_labeled_indices, nyu_raw_train_scenes, nyu_sync_frames, read_split_file
 from depthnet.errors import ConfigError
 
 
@@ -45,3 +45,9 @@ def test_the_sync_list_of_the_literature() -> None:
 def test_the_sync_list_is_the_published_one(shared_data: Path) -> None:
     published = json.loads((shared_data / "splits" / "nyu_sync_24k.json").read_text(encoding="utf-8"))["train"]
     assert {scene: list(numbers) for scene, numbers in nyu_sync_frames().items()} == published
+
+
+def test_the_raw_training_scenes_are_the_published_ones(shared_data: Path) -> None:
+    published = (shared_data / "splits" / "nyu_raw_train_scenes.txt").read_text(encoding="utf-8").split()
+    assert len(published) == 284
+    assert nyu_raw_train_scenes() == set(published)
