@@ -210,3 +210,14 @@ def test_real_tum_depth(shared_data: Path) -> None:
     depth = read_depth_png(path, scale=5000)
     assert depth.shape == (240, 320)
     assert 0.4 < np.median(depth[depth > 0]) < 4
+
+
+def test_a_map_out_of_an_archive_is_read_from_its_bytes(tmp_path: Path) -> None:
+    depth = np.array([[0.0, 1.25], [2.5, 65.535]], np.float32)
+    write_depth_png(tmp_path / "a.png", depth)
+    content = (tmp_path / "a.png").read_bytes()
+    np.testing.assert_array_equal(read_depth_png("set.zip/a.png", content=content), depth)
+    with pytest.raises(InputError, match=r"^set\.zip/a\.png: damaged"):
+        read_depth_png("set.zip/a.png", content=content[:-20])
+    with pytest.raises(InputError, match=r"^set\.zip/a\.png: empty file"):
+        read_depth_png("set.zip/a.png", content=b"")

@@ -38,12 +38,13 @@ _UNKNOWN_COLOUR = (0, 0, 0)
 _PAPER, _INK = (255, 255, 255), (32, 32, 32)
 
 
-def read_depth_png(path: str | Path, scale: float = 1000.0) -> NDArray[np.float32]:
+def read_depth_png(path: str | Path, scale: float = 1000.0, content: bytes | None = None) -> NDArray[np.float32]:
     """Read a 16-bit depth PNG (or 16-bit PGM or TIFF).
 
     Args:
-        path: the file.
+        path: the file, or, with ``content``, the name that messages give it.
         scale: units per metre: 1000 for millimetres, 5000 for TUM, 256 for KITTI.
+        content: the bytes of the file, when it lies in an archive.
 
     Returns:
         Depth in metres, (H, W); 0 where unknown.
@@ -51,7 +52,7 @@ def read_depth_png(path: str | Path, scale: float = 1000.0) -> NDArray[np.float3
     Raises:
         InputError: if the file is missing, damaged or not a 16-bit grey image.
     """
-    with open_image(path) as picture:
+    with open_image(path, content) as picture:
         if not picture.mode.startswith("I"):
             unit = "millimetres" if scale == 1000 else f"1/{scale:g} metre"
             kind = "floating-point" if picture.mode == "F" else "8-bit"
@@ -156,7 +157,7 @@ def colourise_depth(
     """
     depth = _check_map(depth)
     shown = _shown(depth, valid)
-    low, high = _colour_range(depth, shown, min_depth, max_depth)
+    low, high = colour_range(depth, shown, min_depth, max_depth)
     nearness = (high - np.where(shown, depth, high)) / (high - low)
     colours = _turbo_table()[np.rint(np.clip(nearness, 0.0, 1.0) * 255.0).astype(np.uint8)]
     colours[~shown] = _UNKNOWN_COLOUR
@@ -188,9 +189,9 @@ def write_depth_colour(
         InputError: if the file cannot be written.
     """
     depth = _check_map(depth)
-    low, high = _colour_range(depth, _shown(depth, valid), min_depth, max_depth)
+    low, high = colour_range(depth, _shown(depth, valid), min_depth, max_depth)
     colours = Image.fromarray(colourise_depth(depth, low, high, valid))
-    bar = _scale_bar(low, high, max(colours.height, 160))
+    bar = draw_scale_bar(low, high, max(colours.height, 160))
     picture = Image.new("RGB", (colours.width + bar.width, bar.height), _PAPER)
     picture.paste(colours, (0, 0))
     picture.paste(bar, (colours.width, 0))
@@ -216,10 +217,17 @@ def _shown(depth: NDArray[Any], valid: NDArray[np.bool_] | None) -> NDArray[np.b
     return known & valid
 
 
-def _colour_range(
+def colour_range(
     depth: NDArray[Any], shown: NDArray[np.bool_], min_depth: float | None, max_depth: float | None
 ) -> tuple[float, float]:
-    """Metres of the two ends of the colours, low < high; from about 100 000 pixels of a large map."""
+    """Metres of the two ends of the colours, low < high; from about 100 000 pixels of a large map.
+
+    Args:
+        depth: metres, (H, W).
+        shown: pixels that count, (H, W).
+        min_depth: metres of the nearest colour; by default 2 % of the shown pixels are nearer.
+        max_depth: metres of the farthest colour; by default 2 % of the shown pixels are farther.
+    """
     ends = (0.0, 1.0)
     if min_depth is None or max_depth is None:
         step = max(1, math.isqrt(depth.size // 100_000))
@@ -241,8 +249,14 @@ def _turbo_table() -> RGB:
     return np.ascontiguousarray(np.rint(np.clip(colours, 0.0, 1.0) * 255.0).astype(np.uint8).T)
 
 
-def _scale_bar(low: float, high: float, height: int) -> Image.Image:
-    """A vertical bar of the colours with metres beside it: near (red) at the bottom, far (blue) at the top."""
+def draw_scale_bar(low: float, high: float, height: int) -> Image.Image:
+    """Draw the colours of :func:`colourise_depth` as a vertical bar with metres beside it.
+
+    Args:
+        low: metres of the nearest colour, red, at the bottom.
+        high: metres of the farthest colour, blue, at the top; more than ``low``.
+        height: pixels; 160 or more leave room for the ticks.
+    """
     font_size = int(np.clip(height / 24, 13, 96))
     font = ImageFont.load_default(size=font_size)
     ticks, digits = _ticks(low, high, most=max(5, int(height / (2.5 * font_size))))

@@ -8,6 +8,7 @@ Of an animation the first picture is read. Colour profiles are not applied.
 
 from __future__ import annotations
 
+import io
 import math
 import struct
 import threading
@@ -77,19 +78,27 @@ def read_image(source: ImageLike) -> LoadedImage:
         return LoadedImage(_upright_rgb(picture), _exif_focal(picture), Path(source).stem)
 
 
-def read_rgb(path: str | Path) -> RGB:
+def read_rgb(path: str | Path, content: bytes | None = None) -> RGB:
     """Read a photo as upright 8-bit RGB, (H, W, 3).
+
+    Args:
+        path: the file, or, with ``content``, the name that messages give it.
+        content: the bytes of the file, when it lies in an archive.
 
     Raises:
         InputError: as :func:`read_image`.
     """
-    with open_image(path) as picture:
+    with open_image(path, content) as picture:
         return _upright_rgb(picture)
 
 
 @contextmanager
-def open_image(path: str | Path) -> Iterator[Image.Image]:
+def open_image(path: str | Path, content: bytes | None = None) -> Iterator[Image.Image]:
     """Open an image file with Pillow; whatever goes wrong while it is read becomes one clear InputError.
+
+    Args:
+        path: the file, or, with ``content``, the name that messages give it.
+        content: the bytes of the file, when it lies in an archive.
 
     Yields:
         The opened image; its pixels are loaded when they are first used.
@@ -100,20 +109,24 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
     if not isinstance(path, str | Path):
         raise InputError(f"{type(path).__name__}: pass a path, a PIL image or an (H, W, 3) uint8 array.")
     path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; pass an image file.")
-    try:
-        if path.stat().st_size == 0:
-            raise InputError(f"{path}: empty file; copy it again.")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path.") from error
+    if _file_size(path) == 0 if content is None else not content:
+        raise InputError(f"{path}: empty file; copy it again.")
     with _readable(path):
         with _quiet():
-            picture = Image.open(path)
+            picture = Image.open(path if content is None else io.BytesIO(content))
         with picture:
             if picture.format == "EPS":
                 raise InputError(f"{path}: a PostScript drawing, not a photo; export it as PNG or JPEG.")
             yield picture
+
+
+def _file_size(path: Path) -> int:
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; pass an image file.")
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path.") from error
 
 
 @contextmanager
