@@ -218,6 +218,6 @@ def test_a_map_out_of_an_archive_is_read_from_its_bytes(tmp_path: Path) -> None:
     content = (tmp_path / "a.png").read_bytes()
     np.testing.assert_array_equal(read_depth_png("set.zip/a.png", content=content), depth)
     with pytest.raises(InputError, match=r"^set\.zip/a\.png: damaged"):
-        read_depth_png("set.zip/a.png", content=content[:-20])
+        read_depth_png("set.zip/a.png", content=content[:50])
     with pytest.raises(InputError, match=r"^set\.zip/a\.png: empty file"):
         read_depth_png("set.zip/a.png", content=b"")
