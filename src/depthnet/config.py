@@ -214,6 +214,22 @@ class ExportConfig:
     """The .onnx file to write."""
 
 
+@dataclass(frozen=True)
+class PrepareConfig:
+    """From a download to a tree that trains; each source adds options of its own."""
+
+    source: str = ""
+    """What was downloaded: a folder, or a file where the source is one. Synthetic rooms need none."""
+    out: str = ""
+    """Folder of the tree. One that was begun with the same options is completed."""
+    workers: int | None = None
+    """Processes, each with a scene of its own; by default one for each core."""
+    cluster: str | None = None
+    """Address of a Dask scheduler (tcp://HOST:8786) whose workers do the scenes; they must see source and out, too."""
+    image_format: Literal["png", "jpg"] = "png"
+    """png keeps every pixel as it was; jpg (quality 95) takes less than half the space and half the time to write."""
+
+
 @dataclass
 class BenchmarkConfig:
     """Time the package against a rival, in turn, on this machine."""

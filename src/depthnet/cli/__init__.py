@@ -25,6 +25,7 @@ COMMANDS = {
     "predict": ("depthnet.cli.predict:Predict", "depth in metres for photos: files, folders or globs"),
     "train": ("depthnet.cli.train:Train", "train a depth network"),
     "evaluate": ("depthnet.cli.evaluate:Evaluate", "score a model or a folder of predictions against ground truth"),
+    "prepare": ("depthnet.cli.prepare:Prepare", "from a download, or from nothing, to a tree that trains"),
     "export": ("depthnet.cli.export:Export", "write a trained network as one ONNX file"),
     "benchmark": ("depthnet.cli.benchmark:Benchmark", "measure speed against a rival on this machine"),
     "models": ("depthnet.cli.models:Models", "list the models, networks and configurations that are shipped"),

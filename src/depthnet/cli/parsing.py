@@ -46,6 +46,11 @@ class Command(ABC):
     #: The field that takes the positional words, if any.
     positional: ClassVar[str | None] = None
 
+    @classmethod
+    def choose(cls, name: str, words: Sequence[str]) -> tuple[type[Command], str, Sequence[str]]:
+        """Give the class, name and words that are parsed: a command with several kinds looks for its kind's word."""
+        return cls, name, words
+
     @abstractmethod
     def run(self) -> int:
         """Do the work; results to stdout, progress to stderr.
@@ -89,6 +94,7 @@ def run_command(cls: type[Command], name: str, words: Sequence[str]) -> int:
     Returns:
         The exit code.
     """
+    cls, name, words = cls.choose(name, words)
     command: Command = parse(cls, name, words)
     if isinstance(command, JobCommand):
         if path := command.config_path():

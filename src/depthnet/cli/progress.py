@@ -6,10 +6,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from depthnet.prepare.run import PrepareProgress
 
 
 class ImagesPerSecond(ProgressColumn):
@@ -49,3 +53,43 @@ def image_progress(label: str) -> Iterator[Callable[[int, int], None]]:
     if count > 1:
         seconds = time.perf_counter() - start
         print(f"{label}: {count} images in {seconds:.1f} s, {count / seconds:.1f} images per second", file=sys.stderr)
+
+
+@contextmanager
+def scene_progress(label: str) -> Iterator[Callable[[PrepareProgress], None]]:
+    """Show the progress of work over scenes of many frames each.
+
+    Args:
+        label: what is being done, before the bar.
+
+    Yields:
+        A function of the progress so far, to be called as often as it changes.
+    """
+    console = Console(stderr=True)
+    columns = (TextColumn(label), BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    start, frames = time.perf_counter(), 0
+    # Scenes may take minutes: a speed over rich's usual half minute would often be none at all.
+    with Progress(
+        *columns,
+        console=console,
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),
+        disable=not console.is_terminal,
+        speed_estimate_period=600.0,
+    ) as bar:
+        task = None
+
+        def update(progress: PrepareProgress) -> None:
+            nonlocal frames, task
+            frames = progress.frames
+            speed = frames / (time.perf_counter() - start)
+            words = f"{progress.done}/{progress.scenes} scenes, {frames} frames, {speed:.1f} frames/s"
+            completed = progress.done + progress.partial
+            if task is None:  # scenes of an earlier run are no speed of this one
+                task = bar.add_task(words, total=progress.scenes, completed=completed)  # type: ignore[arg-type]
+            bar.update(task, completed=completed, description=words)
+
+        yield update
+    if frames > 1:
+        seconds = time.perf_counter() - start
+        print(f"{label}: {frames} frames in {seconds:.1f} s, {frames / seconds:.1f} frames per second", file=sys.stderr)

@@ -57,7 +57,7 @@ class FolderDataset(DepthDataset):
             self.splits, self.guards = NYU_SPLITS, nyu_guards()
             names = [names[i] for i in nyu_positions(self.path, [int(name) for name in names], split)]
         else:
-            lists = _read_split_lists(self.path)
+            lists = read_split_lists(self.path)
             self.splits = tuple(lists)
             names = _split_names(self.path, names, lists, split)
         self.names = names
@@ -175,7 +175,12 @@ def _split_names(path: Path, names: list[str], lists: dict[str, list[str]], spli
     return chosen
 
 
-def _read_split_lists(path: Path) -> dict[str, list[str]]:
+def read_split_lists(path: Path) -> dict[str, list[str]]:
+    """Split name -> entries, from ``train.txt``, ``val.txt``, ``test.txt`` and ``splits.json`` of a folder.
+
+    Raises:
+        InputError: if ``splits.json`` is not of the form that the module's first lines give.
+    """
     lists: dict[str, list[str]] = {}
     for split in SPLIT_FILES:
         file = path / f"{split}.txt"
