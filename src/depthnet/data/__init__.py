@@ -14,6 +14,7 @@ from pathlib import Path
 
 from depthnet.data.folder import FolderDataset
 from depthnet.data.nyu import NyuLabeledDataset
+from depthnet.data.prepared import PreparedDataset, is_prepared
 from depthnet.data.samples import CachedDataset, DepthDataset, RawSample, Sample
 from depthnet.errors import InputError
 
@@ -55,6 +56,7 @@ def _never(path: Path) -> bool:
 FORMATS: dict[str, Format] = {
     "nyu-mat": Format("a MATLAB 7.3 file (nyu_depth_v2_labeled.mat)", _is_mat, NyuLabeledDataset, 10),
     "nyu-mat-raw": Format("the same, raw depth (only by name)", _never, partial(NyuLabeledDataset, depth="raw"), 10),
+    "prepared": Format("a folder that `depthnet prepare` wrote (index.csv)", is_prepared, PreparedDataset, 5),
     "folder": Format("a folder with rgb/NAME.(jpg|png|webp) and depth/NAME.png", _is_folder, FolderDataset),
 }
 
