@@ -8,9 +8,10 @@ once, at the very end of the augmentation.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -130,6 +131,8 @@ class DepthDataset(ABC, Sequence[Sample]):
     """Names of the parts that the data have, for `split`."""
     guards: frozenset[str] = frozenset()
     """Frames that stand so near to those of split "val" that training on them would make its scores flatter."""
+    left_out: Mapping[str, str] = MappingProxyType({})
+    """Frames on disk that are no samples, with the reason: what a listing skips is reported here, never silently."""
 
     @abstractmethod
     def read_raw(self, index: int) -> RawSample:
@@ -141,6 +144,10 @@ class DepthDataset(ABC, Sequence[Sample]):
         A layout that can leaves the picture undecoded, which is what takes the time.
         """
         return self.read_raw(index).depth
+
+    def sequences(self) -> dict[str, list[int]]:
+        """Positions of the frames of each video by its name, in order of time; by default all are one sequence."""
+        return {self.name: list(range(len(self)))}
 
     def __len__(self) -> int:
         return len(self.names)
@@ -201,7 +208,7 @@ class Selection(DepthDataset):
         self.name = dataset.name
         self.format = dataset.format
         self.default_protocol = dataset.default_protocol
-        self.splits, self.guards = dataset.splits, dataset.guards
+        self.splits, self.guards, self.left_out = dataset.splits, dataset.guards, dataset.left_out
         self.names = [dataset.names[i] for i in self.positions]
 
     def read_raw(self, index: int) -> RawSample:
@@ -211,6 +218,14 @@ class Selection(DepthDataset):
     def read_depth(self, index: int) -> NDArray[np.float32] | None:
         """Depth of sample ``index`` of the selection."""
         return self.dataset.read_depth(self.positions[index])
+
+    def sequences(self) -> dict[str, list[int]]:
+        """Positions in the selection of the frames of each video, in the order of the selection."""
+        video = {position: name for name, positions in self.dataset.sequences().items() for position in positions}
+        chosen: dict[str, list[int]] = {}
+        for index, position in enumerate(self.positions):
+            chosen.setdefault(video[position], []).append(index)
+        return chosen
 
 
 class CachedDataset(DepthDataset):
@@ -227,7 +242,7 @@ class CachedDataset(DepthDataset):
         self.name = dataset.name
         self.format = dataset.format
         self.default_protocol = dataset.default_protocol
-        self.splits, self.guards = dataset.splits, dataset.guards
+        self.splits, self.guards, self.left_out = dataset.splits, dataset.guards, dataset.left_out
         self.names = dataset.names
         self._kept: dict[int, RawSample] = {}
         self._used_bytes = 0
@@ -254,6 +269,10 @@ class CachedDataset(DepthDataset):
         """Depth of frame ``index``, from memory when the frame is there; it is not kept by itself."""
         raw = self._kept.get(index)
         return self.dataset.read_depth(index) if raw is None else raw.depth
+
+    def sequences(self) -> dict[str, list[int]]:
+        """Those of the data set behind it."""
+        return self.dataset.sequences()
 
     def preload(self) -> int:
         """Read every frame that fits; returns how many are in memory."""
