@@ -16,6 +16,10 @@ from depthnet.data.folder import FolderDataset
 from depthnet.data.nyu import NyuLabeledDataset
 from depthnet.data.prepared import PreparedDataset, is_prepared
 from depthnet.data.samples import CachedDataset, DepthDataset, RawSample, Sample
+from depthnet.data.scannet import looks_like_scannet, open_scannet
+from depthnet.data.sequence import looks_like_sequence, open_sequence
+from depthnet.data.seven_scenes import looks_like_seven_scenes, open_seven_scenes
+from depthnet.data.tum import looks_like_tum, open_tum
 from depthnet.errors import InputError
 
 __all__ = ["FORMATS", "CachedDataset", "DepthDataset", "Format", "RawSample", "Sample", "open_dataset"]
@@ -57,6 +61,25 @@ FORMATS: dict[str, Format] = {
     "nyu-mat": Format("a MATLAB 7.3 file (nyu_depth_v2_labeled.mat)", _is_mat, NyuLabeledDataset, 10),
     "nyu-mat-raw": Format("the same, raw depth (only by name)", _never, partial(NyuLabeledDataset, depth="raw"), 10),
     "prepared": Format("a folder that `depthnet prepare` wrote (index.csv)", is_prepared, PreparedDataset, 5),
+    "tum": Format("TUM RGB-D (rgb.txt, depth.txt, groundtruth.txt)", looks_like_tum, open_tum, 10),
+    "7scenes": Format(
+        "7-Scenes (seq-01/frame-000000.color.png, .depth.png, .pose.txt)",
+        looks_like_seven_scenes,
+        open_seven_scenes,
+        10,
+    ),
+    "7scenes-raw": Format(
+        "the same, depth and pose of the depth camera as stored (only by name)",
+        _never,
+        partial(open_seven_scenes, registered=False),
+        10,
+    ),
+    "scannet": Format("ScanNet (NAME.sens, or color/ depth/ pose/ intrinsic/)", looks_like_scannet, open_scannet, 10),
+    "sequence": Format("a sequence folder (images/ depth/ K.txt poses.txt)", looks_like_sequence, open_sequence, 10),
+    "fastdepth": Format("FastDepth (train/SCENE/NNNNN.h5, val/official/NNNNN.h5)", is_fastdepth, FastDepthDataset, 10),
+    "bts": Format("BTS (SCENE/rgb_NNNNN.jpg, sync_depth_NNNNN.png; or a list of them)", is_bts, BtsDataset, 10),
+    "densedepth": Format("DenseDepth's nyu_data (.zip or folder: nyu2_train.csv)", is_densedepth, DenseDepthDataset, 10),
+    "densedepth-test": Format("its nyu_test (eigen_test_rgb.npy)", is_densedepth_test, EigenTestDataset, 10),
     "folder": Format("a folder with rgb/NAME.(jpg|png|webp) and depth/NAME.png", _is_folder, FolderDataset),
 }
 
