@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from depthnet.data.bts import BtsDataset, is_bts
+from depthnet.data.densedepth import DenseDepthDataset, EigenTestDataset, is_densedepth, is_densedepth_test
+from depthnet.data.fastdepth import FastDepthDataset, is_fastdepth
 from depthnet.data.folder import FolderDataset
 from depthnet.data.nyu import NyuLabeledDataset
 from depthnet.data.prepared import PreparedDataset, is_prepared

@@ -22,11 +22,13 @@ from numpy.typing import NDArray
 from depthnet.data.samples import DepthDataset, RawSample, build_intrinsics, check_depth
 from depthnet.data.splits import NYU_LABELED_COUNT, NYU_SPLITS, nyu_labeled_indices, read_split_file
 from depthnet.errors import InputError, MissingTierError
-from depthnet.geometry.camera import scale_intrinsics
+from depthnet.geometry.camera import crop_intrinsics, scale_intrinsics
 
 # RGB camera at 640x480: fx fy cx cy, integer pixel centres from 0.
 NYU_CAMERA = (518.8579, 519.4696, 325.5824, 253.7362)
 NYU_SIZE = (480, 640)
+# The sensor sees from 0.4 m to 10 m; a median below the first or a depth above the second is another unit.
+NYU_LIMITS = (0.3, 20.0)
 
 DepthKind = Literal["filled", "raw"]
 _VARIABLES: dict[str, str] = {"filled": "depths", "raw": "rawDepths"}
@@ -69,7 +71,7 @@ class NyuLabeledDataset(DepthDataset):
         """Read one image and its depth.
 
         Raises:
-            InputError: if the frame cannot be read, or its depth is negative or not finite.
+            InputError: if the frame cannot be read, or its depth is not NYU Depth v2 in metres.
         """
         return RawSample(
             image=np.stack([plane.T for plane in self._read("images", index)], axis=-1),
@@ -82,10 +84,10 @@ class NyuLabeledDataset(DepthDataset):
         """Read one depth map alone.
 
         Raises:
-            InputError: if it cannot be read, or is negative or not finite.
+            InputError: if it cannot be read, or is not NYU Depth v2 in metres.
         """
         where = f"{self.path}: frame {self._indices[index]}, {self._variable}"
-        return check_depth(self._read(self._variable, index).T, where)
+        return check_nyu_depth(self._read(self._variable, index).T, where)
 
     def _read(self, variable: str, index: int) -> NDArray[Any]:
         """One frame of a variable, axes as in the file."""
@@ -125,6 +127,44 @@ def nyu_intrinsics(size: tuple[int, int]) -> NDArray[np.float32]:
     if size == NYU_SIZE:
         return K
     return np.asarray(scale_intrinsics(K, size[0] / NYU_SIZE[0], size[1] / NYU_SIZE[1]), dtype=np.float32)
+
+
+def nyu_camera(size: tuple[int, ...]) -> NDArray[np.float32] | None:
+    """K, (3, 3), of frames of NYU Depth v2 that a copy gives at ``size`` (H, W); None where it cannot be known.
+
+    Whole frames are 4:3 (to the pixel, after a resize). Frames of 427 x 561 are cut to the toolbox' valid region,
+    whose first pixel is row 44, column 40.
+    """
+    height, width = size
+    if (height, width) == (427, 561):
+        return np.asarray(crop_intrinsics(nyu_intrinsics(NYU_SIZE), 44, 40), dtype=np.float32)
+    return nyu_intrinsics((height, width)) if abs(3 * width - 4 * height) <= 4 else None
+
+
+def check_nyu_depth(depth: NDArray[np.floating[Any]], where: str | Path) -> NDArray[np.float32]:
+    """Refuse a depth map that cannot be NYU Depth v2 in metres.
+
+    Args:
+        depth: metres, (H, W); 0 where unknown.
+        where: file and frame, for the message.
+
+    Returns:
+        The same values as float32.
+
+    Raises:
+        InputError: if a value is negative or not finite, reaches more than twice as far as the sensor, or most of the
+            map is nearer than the sensor can see: another unit was read as metres.
+    """
+    checked = check_depth(depth, where)
+    some = checked[::4, ::4]
+    middle = float(np.median(some[some > 0])) if (some > 0).any() else 1.0
+    farthest = float(checked.max(initial=0.0))
+    if farthest <= NYU_LIMITS[1] and middle >= NYU_LIMITS[0]:
+        return checked
+    raise InputError(
+        f"{where}: depth has a median of {middle:.3g} m and reaches {farthest:.4g} m; NYU Depth v2 lies between 0.4 "
+        "and 10 m, so the unit is another: convert the file to that of its layout."
+    )
 
 
 def nyu_positions(path: Path, indices: Sequence[int], split: str | None) -> list[int]:
