@@ -88,7 +88,7 @@ def test_a_slanted_plane_has_its_z_within_half_a_step_and_half_a_pixel(normal: t
 
 def test_the_nearest_wins_and_what_was_hidden_stays_unknown() -> None:
     # A square at 1 m before a wall at 3 m. The colour camera stands 25 mm aside: the square moves by
-    # 518.9 · 0.025 / 1 = 13.0 pixels to the left, the wall by 4.3: a gap of 8.7 pixels opens on the right of the square.
+    # 518.9 · 0.025 / 1 = 13.0 pixels to the left, the wall by 4.3: a gap of 8.7 pixels opens on its right.
     near, far = round(1092.5 - 351.3 / 1.0), round(1092.5 - 351.3 / 3.0)
     disparity = np.full(RAW_SIZE, far, np.uint16)
     disparity[200:280, 280:360] = near
