@@ -13,9 +13,15 @@ from functools import partial
 from pathlib import Path
 
 from depthnet.data.bts import BtsDataset, is_bts
+from depthnet.data.cityscapes import CityscapesDataset, looks_like_cityscapes
 from depthnet.data.densedepth import DenseDepthDataset, EigenTestDataset, is_densedepth, is_densedepth_test
 from depthnet.data.fastdepth import FastDepthDataset, is_fastdepth
 from depthnet.data.folder import FolderDataset
+from depthnet.data.kitti import KittiRawDataset
+from depthnet.data.kitti_depth import looks_like_kitti_depth, open_kitti_depth
+from depthnet.data.kitti_layout import looks_like_raw
+from depthnet.data.kitti_object import KittiObjectDataset, looks_like_object
+from depthnet.data.kitti_odometry import KittiOdometryDataset, looks_like_odometry
 from depthnet.data.nyu import NyuLabeledDataset
 from depthnet.data.prepared import PreparedDataset, is_prepared
 from depthnet.data.samples import CachedDataset, DepthDataset, RawSample, Sample
@@ -64,6 +70,27 @@ FORMATS: dict[str, Format] = {
     "nyu-mat": Format("a MATLAB 7.3 file (nyu_depth_v2_labeled.mat)", _is_mat, NyuLabeledDataset, 10),
     "nyu-mat-raw": Format("the same, raw depth (only by name)", _never, partial(NyuLabeledDataset, depth="raw"), 10),
     "prepared": Format("a folder that `depthnet prepare` wrote (index.csv)", is_prepared, PreparedDataset, 5),
+    "kitti-raw": Format("KITTI raw (dates or DATE/DRIVE_sync/image_02/data)", looks_like_raw, KittiRawDataset, 10),
+    "kitti-raw-literature": Format(
+        "the same, velodyne projected as published evaluations do (only by name)",
+        _never,
+        partial(KittiRawDataset, depth="literature"),
+        10,
+    ),
+    "kitti-raw-annotated": Format(
+        "the same with data_depth_annotated (only by name)", _never, partial(KittiRawDataset, depth="annotated"), 10
+    ),
+    "kitti-depth": Format(
+        "KITTI's annotated depth (train/DRIVE_sync/proj_depth, val_selection_cropped or groundtruth_depth.png)",
+        looks_like_kitti_depth,
+        open_kitti_depth,
+        10,
+    ),
+    "kitti-odometry": Format("KITTI odometry (sequences/00/image_2)", looks_like_odometry, KittiOdometryDataset, 10),
+    "kitti-object": Format(
+        "KITTI object (training/image_2, velodyne, calib)", looks_like_object, KittiObjectDataset, 10
+    ),
+    "cityscapes": Format("Cityscapes (leftImg8bit/ with disparity/)", looks_like_cityscapes, CityscapesDataset, 10),
     "tum": Format("TUM RGB-D (rgb.txt, depth.txt, groundtruth.txt)", looks_like_tum, open_tum, 10),
     "7scenes": Format(
         "7-Scenes (seq-01/frame-000000.color.png, .depth.png, .pose.txt)",
