@@ -55,7 +55,7 @@ def run_on_cluster(job: SceneJob, scenes: Iterable[str], address: str) -> Genera
         token = uuid.uuid4().hex[:12]
         futures = {client.submit(job.run, scene, key=f"prepare-{scene}-{token}", pure=False): scene for scene in scenes}
         try:
-            for future in as_completed(futures):
+            for future in as_completed(futures, loop=client.loop):
                 yield _outcome(future, futures[future], address)
         finally:
             client.cancel(list(futures))
