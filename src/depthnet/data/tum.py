@@ -120,10 +120,11 @@ class TumSequence(DepthDataset):
         file = self.path / "groundtruth.txt"
         if not file.exists():
             return {}
-        times, poses = _read_trajectory(file)
+        times, poses, lost = _read_trajectory(file)
         pairs = associate_stamps(stamps, times)
-        if len(times):
-            _refuse_no_pair(file, stamps, times, len(pairs), "a pose")
+        if len(pairs) == 0 and len(times):
+            every = np.sort(np.concatenate([times, lost]))
+            _refuse_no_pair(file, stamps, every, len(associate_stamps(stamps, every)), "a pose")
         return {int(i): poses[j] for i, j in pairs}
 
 
@@ -222,15 +223,17 @@ def _read_list(path: Path, name: str) -> dict[float, tuple[str, str]]:
     return listed
 
 
-def _read_trajectory(file: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Stamps in ascending order, (N,), and T_world_cam, (N, 4, 4)."""
+def _read_trajectory(file: Path) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Stamps in ascending order, (N,), T_world_cam, (N, 4, 4), and the stamps of the poses that are none, (M,)."""
     rule = "expected 'timestamp tx ty tz qx qy qz qw'"
     poses: dict[float, NDArray[np.float64]] = {}
+    lost: list[float] = []
     for place, line in _lines(file):
         stamp = _stamp(line.split()[0], place, rule)
         numbers = parse_numbers(line, 8, place, f"8 numbers, {rule.removeprefix('expected ')}")[1:]
         length = float(np.linalg.norm(numbers[3:]))
         if not np.isfinite(numbers).all() or length == 0.0:
+            lost.append(stamp)
             continue
         if abs(length - 1.0) > _QUAT_TOLERANCE:
             raise InputError(
@@ -240,7 +243,7 @@ def _read_trajectory(file: Path) -> tuple[NDArray[np.float64], NDArray[np.float6
         poses[stamp] = numbers
     stamps = np.array(sorted(poses))
     rows = np.array([poses[stamp] for stamp in stamps.tolist()]).reshape(-1, 7)
-    return stamps, pose_from_quat_xyzw(rows[:, :3], rows[:, 3:])
+    return stamps, pose_from_quat_xyzw(rows[:, :3], rows[:, 3:]), np.array(lost)
 
 
 def _stamp(text: str, place: str, rule: str) -> float:
