@@ -161,6 +161,11 @@ class KittiRawDataset(DepthDataset):
         if self.depth_kind != "annotated" and drive.scans:
             drive.calibration.velodyne_projection(camera)
 
+    def has_depth(self, index: int) -> bool:
+        """Whether frame ``index`` has depth; only drives fetched without any scan have frames that have not."""
+        frame = self.frames[index]
+        return self.depth_kind == "annotated" or frame.number in self.drives[frame.drive].scans
+
     def sequences(self) -> dict[str, list[int]]:
         """Positions of the frames of each drive and camera, in order of time."""
         videos: dict[str, list[int]] = {}
