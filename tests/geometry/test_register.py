@@ -57,6 +57,21 @@ def test_a_wall_has_no_holes_at_any_size(scale: float) -> None:
     np.testing.assert_array_equal(registered, np.full(size, 3.0, np.float32))
 
 
+@pytest.mark.parametrize("scale", [0.9, 1.0, 2.0, 2.05])
+@pytest.mark.parametrize("slope", [-0.4, 0.4])
+def test_a_slanted_wall_has_no_holes_either(scale: float, slope: float) -> None:
+    # z = 3 / (1 + slope X / Z): the disparity changes along the row by less than a tenth of a pixel per pixel.
+    ray = (np.arange(SIZE[1]) - 7.5) / 20.0
+    depth = np.broadcast_to(3.0 / (1.0 + slope * ray), SIZE).astype(np.float32)
+    K_colour = np.array([[20.0 * scale, 0, 8 * scale - 0.5], [0, 20.0 * scale, 6 * scale - 0.5], [0, 0, 1]])
+    size = (round(SIZE[0] * scale), round(SIZE[1] * scale))
+    registered = register_depth(depth, K, K_colour, shifted(x=0.4), size)
+    columns = np.flatnonzero((registered > 0).any(axis=0))
+    seen = registered[:, columns[0] : columns[-1] + 1]
+    assert seen.shape[1] > 0.7 * size[1]
+    assert (seen > 0).all()
+
+
 def test_what_the_depth_camera_did_not_see_stays_unknown() -> None:
     depth = np.full(SIZE, 4.0, np.float32)
     depth[:, 8:] = 1.0
@@ -71,7 +86,7 @@ def plain(depth: NDArray[np.float32], K_depth: NDArray[np.float64], K_colour: ND
           T: NDArray[np.float64], size: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:  # fmt: skip
     """Pixel after pixel in double precision; also where a footprint ends within rounding of a pixel's centre."""
     out, unsure = np.full(size, np.inf), np.zeros(size, np.bool_)
-    half = [max(1.0, K_colour[i, i] / K_depth[i, i]) / 2 for i in (0, 1)]
+    half = [max(1.0, 1.1 * K_colour[i, i] / K_depth[i, i]) / 2 for i in (0, 1)]
     for y, x in zip(*np.nonzero(depth)):
         point = T[:3, :3] @ (np.linalg.inv(K_depth) @ [x, y, 1.0] * float(depth[y, x])) + T[:3, 3]
         if point[2] <= 1e-3:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from depthnet.errors import ShapeError
 
+_MARGIN = 1.1
+
 
 def register_depth(
     depth: NDArray[np.floating[Any]],
@@ -21,11 +23,12 @@ def register_depth(
 ) -> NDArray[np.float32]:
     """Depth as the colour camera would have measured it.
 
-    Every known pixel is lifted, moved and projected. It covers the target pixels whose centres lie in its footprint, a
-    rectangle about its projection as wide as a pixel of the depth camera is in the colour camera (the ratio of the
-    focal lengths), but at least one pixel, so that neither an enlargement nor a reduction tears holes into a surface
-    that the cameras face. Where several land on one pixel the nearest wins (z-buffer). Where none lands the depth is
-    unknown: what the depth camera did not see is not made up.
+    Every known pixel is lifted, moved and projected. It covers the target pixels whose centres lie in its footprint: a
+    rectangle about its projection, a tenth wider and higher than a pixel of the depth camera is in the colour camera
+    (the ratio of the focal lengths), and at least one pixel. So neither an enlargement nor a reduction tears holes into
+    a surface, unless it is so slanted that the two cameras see its width differ by more than that tenth. Where several
+    land on one pixel the nearest wins (z-buffer). Where none lands the depth is unknown: what the depth camera did not
+    see is not made up.
 
     Args:
         depth: z-depth in metres of the depth camera, (H, W); 0 where unknown.
@@ -43,7 +46,7 @@ def register_depth(
     _check_shapes(depth, K_depth, K_colour, T_colour_depth, size)
     height, width = size
     x, y, z = _project(np.asarray(depth, np.float32), K_depth, K_colour, T_colour_depth)
-    spread_x, spread_y = (max(1.0, float(K_colour[i, i] / K_depth[i, i])) for i in (0, 1))
+    spread_x, spread_y = (max(1.0, _MARGIN * float(K_colour[i, i] / K_depth[i, i])) for i in (0, 1))
     # +infinity stands for "nothing landed here"; one cell more than the image has takes what falls outside.
     nearest = np.full(height * width + 1, np.inf, np.float32)
     columns = list(_covered(x, spread_x, width))
