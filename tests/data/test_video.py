@@ -62,6 +62,7 @@ def test_selections_and_caches_keep_the_sequences() -> None:
     cached = CachedDataset(chosen)
     assert cached.sequences() == chosen.sequences()
     assert cached.left_out == data.left_out
+    assert pickle.loads(pickle.dumps(cached)).sequences() == chosen.sequences()
     assert Frames("one", 3).sequences() == {"one": [0, 1, 2]}, "a set that knows no better is one sequence"
 
 

@@ -208,7 +208,7 @@ class Selection(DepthDataset):
         self.name = dataset.name
         self.format = dataset.format
         self.default_protocol = dataset.default_protocol
-        self.splits, self.guards, self.left_out = dataset.splits, dataset.guards, dataset.left_out
+        self.splits, self.guards, self.left_out = dataset.splits, dataset.guards, dict(dataset.left_out)
         self.names = [dataset.names[i] for i in self.positions]
 
     def read_raw(self, index: int) -> RawSample:
@@ -242,7 +242,7 @@ class CachedDataset(DepthDataset):
         self.name = dataset.name
         self.format = dataset.format
         self.default_protocol = dataset.default_protocol
-        self.splits, self.guards, self.left_out = dataset.splits, dataset.guards, dataset.left_out
+        self.splits, self.guards, self.left_out = dataset.splits, dataset.guards, dict(dataset.left_out)
         self.names = dataset.names
         self._kept: dict[int, RawSample] = {}
         self._used_bytes = 0
