@@ -180,7 +180,7 @@ def test_a_scene_without_frames_is_an_error(make_scene: Callable[..., Path]) -> 
 
 
 def test_holes_are_filled_after_the_crop(make_scene: Callable[..., Path]) -> None:
-    pytest.importorskip("depthnet.prepare.infill")
+    pytest.importorskip("numba")
     folder = make_scene(count=1)
     raw = frames(NyuRawSource(folder, NyuRawOptions(crop=True)))[0][0].depth
     filled = frames(NyuRawSource(folder, NyuRawOptions(crop=True, fill="colorization")))[0][0].depth
