@@ -7,6 +7,7 @@ A pose with a number that is not finite is the sensor's way of saying "tracking 
 from __future__ import annotations
 
 import bisect
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate
@@ -86,7 +87,8 @@ def subfolders(path: Path) -> list[Path]:
     """Visible folders in a folder, in natural order; none for a file."""
     if not path.is_dir():
         return []
-    found = (entry for entry in path.iterdir() if not entry.name.startswith(".") and entry.is_dir())
+    with os.scandir(path) as entries:  # it knows which are folders without asking for each of a hundred thousand files
+        found = [path / entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
     return sorted(found, key=lambda folder: natural_key(folder.name))
 
 
