@@ -142,6 +142,33 @@ def test_a_mat_that_is_not_there_is_one_line(depthnet: Shell, tmp_path: Path) ->
     assert outcome.err.count("\n") == 1
 
 
+def test_the_raw_dump_becomes_a_tree_of_registered_frames(depthnet: Shell, tmp_path: Path) -> None:
+    import numpy as np
+
+    from depthnet.benchmark.prepare import raw_disparity, raw_picture
+    from depthnet.prepare.nyu_raw_files import write_raw_frame
+
+    for number in range(3):
+        write_raw_frame(tmp_path / "raw" / "study_0001", 1.3e9 + number, raw_disparity(number), raw_picture(number))
+    cut = next((tmp_path / "raw" / "study_0001").glob("r-1300000001*"))
+    cut.write_bytes(cut.read_bytes()[:-7])
+    outcome = depthnet("prepare", "nyu-raw", "--source", "raw", "--out", "t", "--workers", 1, "--crop")
+    assert outcome.code == 0, outcome.err
+    assert "2 frames of 1 scenes (1 new), 1 dropped" in outcome.out
+    data = PreparedDataset(tmp_path / "t")
+    assert data.scenes() == ["study_0001"] * 2
+    assert "r-1300000001" in (tmp_path / "t" / "dropped.csv").read_text()
+    for sample in data:
+        assert sample.image.shape == (3, 427, 561)
+        assert sample.depth is not None
+        assert sample.valid is not None
+        assert sample.valid.mean() > 0.6
+        assert 0.4 <= np.median(sample.depth[sample.valid]) <= 10.0
+    fx, fy, cx, cy, width, height = (float(word) for word in (tmp_path / "t" / "intrinsics.txt").read_text().split())
+    np.testing.assert_allclose([fx, fy, cx, cy], [518.85790, 519.46961, 325.58245 - 40, 253.73617 - 44], atol=1e-4)
+    assert (width, height) == (561, 427)
+
+
 RUN = """
 import sys
 from depthnet.cli import main, prepare

@@ -48,8 +48,13 @@ class Benchmark(JobCommand):
 
 
 def format_result(name: str, result: dict[str, Any]) -> str:
-    """One line of a benchmark: both times, the ratio and what was compared."""
+    """One line of a benchmark: both times, the ratio and what was compared, and the rates that were measured."""
     ours, rival, unit, rival_name = (result[key] for key in ("ours", "rival", "unit", "rival_name"))
+    rates = "".join(
+        f"; {value:.3g} {key.replace('_per_s', '/s', 1).replace('_', ' ')}"
+        for key, value in result.items()
+        if "_per_s" in key
+    )
     if rival is None:
-        return f"{name}: ours {ours:.4g} {unit}; absent, because not installed: {rival_name}"
-    return f"{name}: ours {ours:.4g} {unit}, {rival_name} {rival:.4g} {unit}, ratio {result['ratio']:.2f}"
+        return f"{name}: ours {ours:.4g} {unit}{rates}; absent, because not installed: {rival_name}"
+    return f"{name}: ours {ours:.4g} {unit}, {rival_name} {rival:.4g} {unit}, ratio {result['ratio']:.2f}{rates}"
