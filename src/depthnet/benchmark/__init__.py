@@ -19,6 +19,7 @@ BENCHMARKS = {
     "train": "depthnet.benchmark.train",
     "loader": "depthnet.benchmark.loader",
     "evaluate": "depthnet.benchmark.evaluate",
+    "prepare": "depthnet.benchmark.prepare",
 }
 
 
