@@ -125,9 +125,8 @@ def looks_like_object(path: Path) -> bool:
 
 def _part_folders(path: Path) -> dict[str, Path]:
     """``training`` and ``testing`` -> folder, of those that are here."""
-    folders = {path.resolve().name: path, **{name: path / name for name in _PARTS.values()}}
-    parts = {name: folders[name] for name in _PARTS.values() if name in folders}
-    return {name: folder for name, folder in parts.items() if all((folder / s).is_dir() for s in ("image_2", "calib"))}
+    candidates = {name: path if path.resolve().name == name else path / name for name in _PARTS.values()}
+    return {n: folder for n, folder in candidates.items() if all((folder / s).is_dir() for s in ("image_2", "calib"))}
 
 
 def _single_frame(path: Path) -> _Frame | None:

@@ -42,8 +42,8 @@ class KittiOptions:
     """Write the right picture of each left one, and the baseline."""
     every: int = 1
     """Take every k-th frame of a drive."""
-    size: tuple[int, int] | None = None
-    """Height and width to resize to, for example 192 640; by default the original size, which differs by day."""
+    size: tuple[int, int] = (0, 0)
+    """Height and width to resize to, for example 192 640; 0 0 keeps the original size, which differs by day."""
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
@@ -55,8 +55,8 @@ class KittiOptions:
                 raise ConfigError(f"{name} '{value}': KITTI raw takes {', '.join(allowed)}; choose one.")
         if self.every < 1:
             raise ConfigError(f"every {self.every}: take every k-th frame with k at least 1.")
-        if self.size is not None and min(self.size) < 1:
-            raise ConfigError(f"size {self.size[0]} {self.size[1]}: give height and width in pixels, at least 1.")
+        if self.size != (0, 0) and min(self.size) < 1:
+            raise ConfigError(f"size {self.size[0]} {self.size[1]}: give height and width in pixels, or 0 0.")
         if self.right and self.cameras != "left":
             raise ConfigError(f"right with cameras '{self.cameras}': pairs belong to the left camera; choose left.")
 
@@ -111,7 +111,7 @@ class KittiSource:
         assert depth is not None
         right, baseline_m = self._read_right(frame, raw.size) if self.options.right else (None, None)
         size = self.options.size
-        if size is not None and size != raw.size:
+        if size not in ((0, 0), raw.size):
             K = np.asarray(scale_intrinsics(K, size[0] / raw.size[0], size[1] / raw.size[1]))
             image, depth = resize_image(image, size), resize_sparse_depth(depth, size)
             right = None if right is None else resize_image(right, size)

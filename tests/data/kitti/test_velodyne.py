@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -23,20 +22,22 @@ CLOUD = np.random.default_rng(0).uniform((-60, -60, -3, 0), (60, 60, 3, 1), (50,
 
 def published(velo: NDArray[np.float32], P: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
     """The published steps one after the other, point by point, quirks included (FACTS 4.3)."""
-    seen = []
-    for x, y, z in velo[velo[:, 0] >= 0, :3].astype(np.float64):
-        u, v, w = P @ np.array([x, y, z, 1.0])
-        with np.errstate(all="ignore"):
-            column, row = np.round(np.float64(u) / w) - 1, np.round(np.float64(v) / w) - 1
-        if 0 <= column < shape[1] and 0 <= row < shape[0]:
-            seen.append((int(row), int(column), x))
+    ahead = velo[velo[:, 0] >= 0, :3].astype(np.float64)
+    projected = P @ np.c_[ahead, np.ones(len(ahead))].T
+    with np.errstate(all="ignore"):
+        columns, rows = np.round(projected[:2] / projected[2]) - 1
+    seen = [
+        (int(row), int(column), x)
+        for row, column, x in zip(rows, columns, ahead[:, 0])
+        if 0 <= column < shape[1] and 0 <= row < shape[0]
+    ]
     depth = np.zeros(shape)
+    groups: dict[int, list[tuple[int, int, float]]] = {}
     for row, column, x in seen:
         depth[row, column] = x
-    keys = [row * (shape[1] - 1) + column - 1 for row, column, _ in seen]
-    for key, count in Counter(keys).items():
-        if count > 1:
-            group = [point for point, other in zip(seen, keys) if other == key]
+        groups.setdefault(row * (shape[1] - 1) + column - 1, []).append((row, column, x))
+    for group in groups.values():
+        if len(group) > 1:
             depth[group[0][0], group[0][1]] = min(x for _, _, x in group)
     depth[depth < 0] = 0
     return depth
