@@ -218,3 +218,26 @@ def test_reading_frames_of_the_full_size_takes_little_memory(tmp_path: Path) -> 
     assert int(megabytes) < 200
     for split, size in {"train": 795, "val": 100, "trainval": 795, "test": 654, "all": 1449}.items():
         assert len(NyuLabeledDataset(path, split)) == size
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="bytes read are counted by Linux' /proc")
+@pytest.mark.parametrize("frames_per_chunk", [1, 4])
+def test_every_byte_is_read_once_in_order(tmp_path: Path, frames_per_chunk: int) -> None:
+    """Also where chunks span frames: they are kept, even beyond HDF5's own cache, until the next frame is read."""
+    import h5py
+
+    path, count, k = tmp_path / "noise.mat", 8, frames_per_chunk
+    rng = np.random.default_rng(0)
+    with h5py.File(path, "w", userblock_size=512) as file:
+        images = rng.integers(0, 256, (count, 3, 640, 480), dtype=np.uint8)
+        file.create_dataset("images", data=images, chunks=(k, 1, 320, 240), compression=1)
+        depths = rng.integers(700, 9000, (count, 640, 480)).astype(np.float32) / 1000
+        file.create_dataset("depths", data=depths, chunks=(k, 320, 240), compression=1)
+    data = NyuLabeledDataset(path)
+    data.read_depth(0)
+    before = int(Path("/proc/self/io").read_text().split()[1])
+    for index in range(count):
+        raw = data.read_raw(index)
+        np.testing.assert_array_equal(raw.depth, depths[index].T)
+    read = int(Path("/proc/self/io").read_text().split()[1]) - before
+    assert read < 1.1 * path.stat().st_size

@@ -1,4 +1,4 @@
-"""The loader against the training step that it feeds: it must not hold training back."""
+"""The loader against the training step that it feeds: it must not hold training back; and a `.mat` in random order."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from depthnet.benchmark import mat_access
 from depthnet.benchmark.timing import measure, result
 from depthnet.benchmark.train import BATCH, training_step
 from depthnet.config import TrainConfig
@@ -21,7 +22,10 @@ SIZE, COUNT = (240, 320), 32
 
 
 def run() -> dict[str, dict[str, Any]]:
-    """Seconds per sample of the loader on one core (cached files, modern recipe) and of ``mobile``'s step on all."""
+    """Seconds per sample of the loader on one core (cached files, modern recipe) and of ``mobile``'s step on all.
+
+    ``loader-mat`` is a frame of a labelled `.mat`, from 2 workers.
+    """
     with tempfile.TemporaryDirectory() as folder:
         _write_pairs(Path(folder))
         config = TrainConfig(data=folder, size=SIZE)
@@ -40,6 +44,7 @@ def run() -> dict[str, dict[str, Any]]:
     return {
         "loader": result(cached, per_step, rival, unit, loads="decoded frames kept in memory, 1 core"),
         "loader-files": result(decoded, per_step, rival, unit, loads="WebP and PNG files, 1 core"),
+        **mat_access.run(),
     }
 
 

@@ -59,9 +59,11 @@ class NyuLabeledDataset(DepthDataset):
         self.format = "nyu-mat" if depth == "filled" else "nyu-mat-raw"
         self._variable = _VARIABLES[depth]
         self._handle: Any = None
+        self._variables: dict[str, Any] = {}
         self._owner = 0
         with _open_mat(self.path) as file:
             count, self._size = _check_variables(self.path, file, self._variable)
+            self._cache_bytes = max(_cache_bytes(file[variable]) for variable in ("images", self._variable))
         # Here the parts are the authors' own: their training part is what the tree of its frames calls trainval.
         self._indices = nyu_positions(self.path, range(count), "trainval" if split == "train" else split)
         self.splits, self.guards = NYU_SPLITS, nyu_guards()
@@ -93,7 +95,7 @@ class NyuLabeledDataset(DepthDataset):
         """One frame of a variable, axes as in the file."""
         frame = self._indices[index]
         try:
-            values: NDArray[Any] = self._file()[variable][frame]
+            values: NDArray[Any] = self._stored(variable)[frame]
         except OSError as error:
             raise InputError(
                 f"{self.path}: frame {frame} cannot be read ({_one_line(error)}); the file is damaged: fetch it again."
@@ -108,17 +110,23 @@ class NyuLabeledDataset(DepthDataset):
             references = np.asarray(file["scenes"]).reshape(-1)
             return [_text(file[references[index]]) for index in self._indices]
 
-    def _file(self) -> Any:
-        """The open file of this process: HDF5 handles must not cross a fork."""
+    def _stored(self, variable: str) -> Any:
+        """A variable of this process' open file: HDF5 handles must not cross a fork.
+
+        It stays open between reads, because the cache of decoded chunks goes with it.
+        """
         if self._owner != os.getpid() and self._handle is not None:
+            self._variables.clear()
             self._handle.close()
             self._handle = None
         if self._handle is None:
-            self._handle, self._owner = _open_mat(self.path), os.getpid()
-        return self._handle
+            self._handle, self._owner = _open_mat(self.path, self._cache_bytes), os.getpid()
+        if variable not in self._variables:
+            self._variables[variable] = self._handle[variable]
+        return self._variables[variable]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_handle": None, "_owner": 0}
+        return {**self.__dict__, "_handle": None, "_variables": {}, "_owner": 0}
 
 
 def nyu_intrinsics(size: tuple[int, int]) -> NDArray[np.float32]:
@@ -209,14 +217,16 @@ def is_nyu_labeled(names: Sequence[str], intrinsics: Sequence[float] | None) -> 
     return same_fx and same_fy and max(indices) < NYU_LABELED_COUNT
 
 
-def _open_mat(path: Path) -> Any:
+def _open_mat(path: Path, cache_bytes: int = 0) -> Any:
+    """Open the HDF5 file; ``cache_bytes`` is the memory for decoded chunks of each variable, 0 HDF5's own choice."""
     try:
         import h5py
     except ImportError as error:
         raise MissingTierError(f'{path}: reading a .mat needs h5py; run: pip install "depthnet[data]".') from error
     _check_signature(path)
     try:
-        return h5py.File(path, "r", locking=False)
+        cache = {"rdcc_nbytes": cache_bytes} if cache_bytes else {}
+        return h5py.File(path, "r", locking=False, **cache)
     except OSError as error:
         raise InputError(
             f"{path}: truncated or damaged ({_one_line(error)}); the official file has 2 972 037 809 bytes: "
@@ -258,6 +268,18 @@ def _check_variables(path: Path, file: Any, depth: str) -> tuple[int, tuple[int,
             "(N, 3, W, H) uint8 and (N, W, H) float: every image needs its depth; pass nyu_depth_v2_labeled.mat."
         )
     return int(images.shape[0]), (int(images.shape[3]), int(images.shape[2]))
+
+
+def _cache_bytes(variable: Any) -> int:
+    """Memory that keeps all chunks of a frame until the next one is read; 0 where a chunk has one frame.
+
+    Where a chunk spans several frames, HDF5's own cache (1 or 8 MB) is too small for it, and every frame would
+    decompress all of them again. More than 256 MB is not taken.
+    """
+    if variable.chunks is None or variable.chunks[0] == 1:
+        return 0
+    spans = [-(-side // chunk) * chunk for side, chunk in zip(variable.shape[1:], variable.chunks[1:])]
+    return int(min(math.prod(spans) * variable.chunks[0] * variable.dtype.itemsize, 256 << 20))
 
 
 def _text(codes: Any) -> str:
