@@ -5,7 +5,8 @@
 train_extra.
 
 Disparity is a 16-bit PNG: d = (value − 1) / 256 pixels; 0 is unknown, and value 1 (d = 0, infinitely far) is unknown as
-depth. Depth = baseline · fx / d. Some code in the wild forgets the − 1: its depths are too small, the more the farther (0.4 % at 1 px).
+depth. Depth = baseline · fx / d. Some code in the wild forgets the
+− 1: its depths are too small, the more the farther (0.4 % at 1 px).
 
 The disparity comes from semi-global matching and is wrong on the bonnet of the car that carries the camera and beyond
 the border of rectification. Where the labels are there (``gtFine/…_gtFine_labelIds.png``), pixels labelled ego vehicle
