@@ -227,7 +227,37 @@ class PrepareConfig:
     cluster: str | None = None
     """Address of a Dask scheduler (tcp://HOST:8786) whose workers do the scenes; they must see source and out, too."""
     image_format: Literal["png", "jpg"] = "png"
-    """png keeps every pixel as it was; jpg (quality 95) takes less than half the space and half the time to write."""
+    """png keeps every pixel as it was; jpg (quality 95) makes pictures less than half as large and faster to write."""
+
+
+@dataclass
+class ShowConfig:
+    """Draw what a path holds: a contact sheet of a data set, or a depth map in colours."""
+
+    out: str | None = None
+    """The picture (.png, .jpg, .webp) or page (.html) to write; by default NAME_show.png in the current folder."""
+    format: str | None = None
+    """Layout of the data when it is not to be recognised."""
+    split: str | None = None
+    """Part of the data: train, val or test where it has such."""
+    count: int = 6
+    """Samples of a data set, in even steps over it."""
+
+
+@dataclass
+class CheckConfig:
+    """Read a data set and report what it holds and what is likely wrong with it."""
+
+    format: str | None = None
+    """Layout of the data when it is not to be recognised."""
+    split: str | None = None
+    """Part of the data: train, val or test where it has such."""
+    limit: int | None = None
+    """Read this many samples, in even steps over the data, instead of all."""
+    workers: int | None = None
+    """Processes that read; by default one for each core."""
+    json: str | None = None
+    """Write the report to this file."""
 
 
 @dataclass

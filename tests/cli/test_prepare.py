@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -56,6 +57,24 @@ def test_one_line_of_results_and_the_speed_apart(
     anew = depthnet(*words[:-1], 3, "--overwrite", "--image-format", "jpg")
     assert "5 frames of 2 scenes (2 new)" in anew.out
     assert (tmp_path / "t" / "rgb" / "a_002.jpg").is_file()
+
+
+def test_a_terminal_sees_scenes_frames_and_the_time_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from depthnet.cli.progress import scene_progress
+    from depthnet.prepare.run import PrepareProgress
+
+    monkeypatch.setenv("FORCE_COLOR", "1")  # what makes rich take any stream for a terminal
+    monkeypatch.setenv("COLUMNS", "120")
+    with scene_progress("prepare") as on_progress:
+        for done, partial, frames in ((4, 0.0, 0), (4, 0.5, 10), (5, 0.25, 25)):
+            on_progress(PrepareProgress(8, done, frames, partial))
+            time.sleep(0.05)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.search(r"5/8 scenes, 25 frames, .*\b0:00:\d\d", err)  # 2.75 scenes left at some 10 a second
+    assert "prepare: 25 frames in " in err.splitlines()[-1]
 
 
 def test_a_bad_scene_is_reported_and_the_others_go_on(

@@ -78,7 +78,7 @@ def prepare(
         workers: processes; by default one for each core of this process.
         cluster: address of a Dask scheduler that does the scenes instead.
         overwrite: start a tree that is there anew.
-        image_format: png keeps every pixel; jpg (quality 95) takes less than half the space.
+        image_format: png keeps every pixel; jpg (quality 95) makes pictures less than half as large.
         on_progress: called whenever a frame or a scene is done.
         on_failure: called with one line for each scene that fails, when it does.
 
@@ -154,7 +154,8 @@ class _Course:
         """Leave a tree that can be used as it is; gives the words that say how to go on."""
         with suppress(DepthNetError, OSError):
             write_tables(self.out)
-        return f"{self.progress.done} of {self.progress.scenes} scenes are done: the same command goes on from there"
+        done = self.progress.done - len(self.failed)
+        return f"{done} of {self.progress.scenes} scenes are done: the same command goes on from there"
 
     def _finish(self, outcome: SceneOutcome) -> None:
         seen = self._working.pop(outcome.scene, None)
