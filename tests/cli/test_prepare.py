@@ -73,7 +73,8 @@ def test_a_terminal_sees_scenes_frames_and_the_time_left(
             time.sleep(0.05)
     out, err = capsys.readouterr()
     assert out == ""
-    assert re.search(r"5/8 scenes, 25 frames, .*\b0:00:\d\d", err)  # 2.75 scenes left at some 10 a second
+    shown = re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", err)
+    assert re.search(r"5/8 scenes, 25 frames, \S+ frames/s 0:00:\d\d", shown)  # 2.75 scenes left at some 10 a second
     assert "prepare: 25 frames in " in err.splitlines()[-1]
 
 
