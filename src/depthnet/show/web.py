@@ -1,0 +1,58 @@
+"""A page as one HTML file that needs no other: the pictures are inside."""
+
+from __future__ import annotations
+
+import base64
+import io
+from html import escape
+
+from PIL import Image
+
+from depthnet.show.page import Page, Row
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #0f172a; --soft: #64748b; --line: #e2e8f0; --paper: #ffffff; --bad: #b91c1c }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e2e8f0; --soft: #94a3b8; --line: #334155; --paper: #0f172a; --bad: #f87171 }
+}
+body { margin: 2rem; background: var(--paper); color: var(--ink); font: 15px/1.45 system-ui, sans-serif }
+h1 { font-size: 1.6rem; margin: 0 }
+p { color: var(--soft); margin: .2rem 0 1rem }
+h2 { font-size: 1rem; margin: .4rem 0 0 }
+section { border-bottom: 1px solid var(--line); padding: 1rem 0 .4rem }
+.panels { display: flex; flex-wrap: wrap; gap: 10px; align-items: flex-start }
+figure { margin: 0 } figcaption { color: var(--soft); font-size: .85rem } img { display: block; max-width: 100% }
+.error { color: var(--bad) }
+ul { list-style: none; padding: 0; margin: 0 0 .6rem; color: var(--soft); font-size: .9rem }
+li { display: inline; margin-right: 1.2em }
+"""
+
+
+def page_to_html(page: Page) -> str:
+    """The page as HTML text."""
+    rows = "\n".join(_row(row, page.headings) for row in page.rows)
+    notes = "\n".join(f"<p>{escape(note)}</p>" for note in page.notes)
+    head = (
+        f'<meta charset="utf-8">\n<title>{escape(page.title)}</title>\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{_STYLE}</style>'
+    )
+    body = f"<h1>{escape(page.title)}</h1>\n<p>{escape(page.subtitle)}</p>\n{rows}\n{notes}"
+    return f'<!doctype html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n{body}\n</body>\n</html>\n'
+
+
+def _row(row: Row, headings: tuple[str, ...]) -> str:
+    figures = "\n".join(
+        f'<figure><img alt="{escape(heading)} of {escape(row.title)}" src="{_inline(panel)}">'
+        f"<figcaption>{escape(heading)}</figcaption></figure>"
+        for heading, panel in zip(headings, row.panels)
+    )
+    facts = "".join(f"<li>{escape(fact)}</li>" for fact in row.facts)
+    below = f"<ul>{facts}</ul>" if row.error is None else f'<p class="error">cannot be read: {escape(row.error)}</p>'
+    title = f"<h2>{escape(row.title)}</h2>\n" if row.title else ""
+    return f'<section>\n<div class="panels">\n{figures}\n</div>\n{title}{below}\n</section>'
+
+
+def _inline(picture: Image.Image) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
