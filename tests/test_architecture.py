@@ -26,6 +26,7 @@ POSITION = {room: (floor, place) for floor, rooms in enumerate(FLOORS) for place
 HEAVY = {
     "torch", "lightning", "pytorch_lightning", "h5py", "scipy", "onnxruntime", "trimesh", "onnx", "onnxscript",
     "safetensors", "transformers", "tensorboard", "av", "gradio", "dask", "matplotlib",
+    "numba",
 }  # fmt: skip
 #: Rooms whose modules may need PyTorch as a whole; the core never imports them (test_import.py).
 TORCH_ROOMS = ("networks", "losses", "training", "benchmark")

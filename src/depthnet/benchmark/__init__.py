@@ -20,6 +20,7 @@ BENCHMARKS = {
     "loader": "depthnet.benchmark.loader",
     "evaluate": "depthnet.benchmark.evaluate",
     "prepare": "depthnet.benchmark.prepare",
+    "infill": "depthnet.benchmark.infill",
 }
 
 
