@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,27 +15,18 @@ from depthnet.errors import ConfigError, InputError, ShapeError
 ALL = np.ones(4, dtype=bool)
 
 
-def _as(library: str, *arrays: np.ndarray) -> list[Any]:
-    if library == "numpy":
-        return list(arrays)
-    torch = pytest.importorskip("torch")
-    return [torch.from_numpy(array) for array in arrays]
-
-
-@pytest.mark.parametrize("library", ["numpy", "torch"])
-def test_hand_numbers(library: str) -> None:
+def test_hand_numbers(arrays_of: Callable[..., list[Any]]) -> None:
     # Targets are 2 p + 1 but for the last pixel, which is masked.
     prediction, target = np.array([1.0, 2.0, 4.0, 9.0]), np.array([3.0, 5.0, 9.0, 100.0])
-    arrays = _as(library, prediction, target, np.array([True, True, True, False]))
+    arrays = arrays_of(prediction, target, np.array([True, True, True, False]))
     assert fit_none(*arrays) == (1.0, 0.0)
     assert fit_median(*arrays) == pytest.approx((5.0 / 2.0, 0.0))
     assert fit_scale(*arrays) == pytest.approx((49.0 / 21.0, 0.0))  # (3 + 10 + 36) / (1 + 4 + 16)
     assert fit_scale_shift(*arrays) == pytest.approx((2.0, 1.0))
 
 
-@pytest.mark.parametrize("library", ["numpy", "torch"])
-def test_median_of_an_even_number_is_the_mean_of_the_middle_two(library: str) -> None:
-    arrays = _as(library, np.array([4.0, 1.0, 3.0, 2.0], dtype=np.float32), np.array([10.0, 20.0, 0.5, 0.25]), ALL)
+def test_median_of_an_even_number_is_the_mean_of_the_middle_two(arrays_of: Callable[..., list[Any]]) -> None:
+    arrays = arrays_of(np.array([4.0, 1.0, 3.0, 2.0], dtype=np.float32), np.array([10.0, 20.0, 0.5, 0.25]), ALL)
     assert fit_median(*arrays) == pytest.approx((5.25 / 2.5, 0.0))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,24 +33,15 @@ BY_HAND = {
 }
 
 
-def _as(library: str, *arrays: np.ndarray) -> list[Any]:
-    if library == "numpy":
-        return list(arrays)
-    torch = pytest.importorskip("torch")
-    return [torch.from_numpy(array) for array in arrays]
-
-
-@pytest.mark.parametrize("library", ["numpy", "torch"])
 @pytest.mark.parametrize("name", METRICS)
-def test_each_metric_by_hand(name: str, library: str) -> None:
-    value = getattr(metrics, name)(*_as(library, PREDICTION, TARGET, VALID))
+def test_each_metric_by_hand(name: str, arrays_of: Callable[..., list[Any]]) -> None:
+    value = getattr(metrics, name)(*arrays_of(PREDICTION, TARGET, VALID))
     assert value.shape == ()
     assert float(value) == pytest.approx(BY_HAND[name], rel=1e-6)
 
 
-@pytest.mark.parametrize("library", ["numpy", "torch"])
-def test_all_in_one_pass_by_hand(library: str) -> None:
-    found = depth_metrics(*_as(library, PREDICTION, TARGET, VALID))
+def test_all_in_one_pass_by_hand(arrays_of: Callable[..., list[Any]]) -> None:
+    found = depth_metrics(*arrays_of(PREDICTION, TARGET, VALID))
     assert list(found) == list(METRICS)
     assert found == pytest.approx(BY_HAND, rel=1e-6)
     assert all(type(value) is float for value in found.values())
@@ -93,9 +85,8 @@ def test_swapping_the_arguments_matters_only_where_it_should() -> None:
     assert same == set(METRICS) - {"abs_rel", "sq_rel"}
 
 
-@pytest.mark.parametrize("library", ["numpy", "torch"])
-def test_without_a_valid_pixel_a_metric_is_nan(library: str) -> None:
-    arrays = _as(library, PREDICTION, TARGET, np.zeros_like(VALID))
+def test_without_a_valid_pixel_a_metric_is_nan(arrays_of: Callable[..., list[Any]]) -> None:
+    arrays = arrays_of(PREDICTION, TARGET, np.zeros_like(VALID))
     assert all(math.isnan(value) for value in depth_metrics(*arrays).values())
     assert all(math.isnan(float(getattr(metrics, name)(*arrays))) for name in METRICS)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,11 @@ from depthnet.errors import ConfigError, ShapeError
 from depthnet.networks import NETWORKS, build_network
 from depthnet.networks.blocks import DepthNetwork
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SIZES = [(97, 131), (64, 64), (33, 47), (50, 34)]
 every_network = pytest.mark.parametrize("name", NETWORKS)
 every_size = pytest.mark.parametrize("size", SIZES, ids=str)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def make_network(name: str, **options: object) -> DepthNetwork:

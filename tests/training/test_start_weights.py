@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,7 @@ from depthnet.networks import build_network
 from depthnet.networks.mobile import TAPS, MobileDepth, MobileNetV2Encoder
 from depthnet.training.start_weights import load_encoder, mobilenet_from_transformers
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # --- transformers -----------------------------------------------------------------------------------------
