@@ -38,6 +38,8 @@ class AugmentConfig:
     """modern: gamma within 1 / (1 + x) and 1 + x."""
     cutout: float = 0.0
     """modern: probability of replacing a random rectangle of the image by noise; depth stays."""
+    paste: float = 0.0
+    """modern: probability of replacing a random rectangle of image and depth by that of another sample."""
 
 
 @dataclass

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from depthnet.config import AugmentConfig
 from depthnet.data import RawSample, Sample
 from depthnet.data.samples import build_intrinsics
-from depthnet.data.transforms import build_train_transform, resize_sample
-from depthnet.errors import ConfigError
+from depthnet.data.transforms import build_train_transform, paste_rectangle, resize_sample
+from depthnet.errors import ConfigError, InputError, ShapeError
 
 PLAIN = {"colour": (1.0, 1.0), "flip": 0.0, "rotation_deg": 0.0, "scale": (1.0, 1.0)}
 HEIGHT, WIDTH = 24, 32
@@ -256,6 +256,32 @@ def test_a_cutout_changes_a_rectangle_of_the_image_only() -> None:
     np.testing.assert_array_equal(moved.depth, plain.depth)
 
 
+def test_a_paste_takes_image_depth_and_valid_of_one_rectangle() -> None:
+    raw, rng = coordinates(), np.random.default_rng(5)
+    sample = raw.to_sample()
+    white = Sample(np.ones_like(sample.image), np.full_like(sample.depth, 5.0), sample.valid.copy(), None, "white")
+    white.depth[0, HEIGHT // 2], white.valid[0, HEIGHT // 2] = 0.0, False
+    pasted = paste_rectangle(sample, white, rng)
+    y, x = np.nonzero((pasted.image == 1.0).all(axis=0))
+    rows, columns = slice(y.min(), y.max() + 1), slice(x.min(), x.max() + 1)
+    assert len(y) == (rows.stop - rows.start) * (columns.stop - columns.start)
+    assert 0.05 < len(y) / (HEIGHT * WIDTH) < 0.6
+    expected, valid = sample.depth.copy(), sample.valid.copy()
+    expected[:, rows, columns], valid[:, rows, columns] = white.depth[:, rows, columns], white.valid[:, rows, columns]
+    np.testing.assert_array_equal(pasted.depth, expected)
+    np.testing.assert_array_equal(pasted.valid, valid)
+    np.testing.assert_array_equal(sample.image, raw.to_sample().image)  # the sample itself is left as it was
+    assert pasted.name == sample.name
+
+
+def test_a_paste_needs_two_alike() -> None:
+    sample, rng = coordinates().to_sample(), np.random.default_rng(0)
+    with pytest.raises(ShapeError, match="differ in size"):
+        paste_rectangle(sample, coordinates(HEIGHT, WIDTH + 1).to_sample(), rng)
+    with pytest.raises(InputError, match="only one has depth"):
+        paste_rectangle(sample, Sample(sample.image, name="bare"), rng)
+
+
 def test_recipe_none_only_resizes() -> None:
     raw = coordinates()
     moved = transform(raw, (12, 16), recipe="none", flip=1.0, scale=(1.5, 1.5))
@@ -327,6 +353,7 @@ def test_any_size_and_seed_gives_a_lawful_sample(
         ({"scale": (1.5, 1.0)}, "augment.scale"),
         ({"colour": (-1.0, 1.0)}, "augment.colour"),
         ({"flip": 1.5}, "augment.flip"),
+        ({"paste": -0.5}, "augment.paste"),
         ({"saturation": -0.1}, "augment.saturation"),
         ({"gamma": float("nan")}, "augment.gamma"),
         ({"rotation_deg": 200.0}, "rotation_deg"),

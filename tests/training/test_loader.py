@@ -63,7 +63,7 @@ def test_size_schedule() -> None:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_batches_do_not_depend_on_workers(tiny: TrainConfig, workers: int) -> None:
     dataset = open_dataset(tiny.data, split="train")
-    config = replace(tiny, workers=workers)
+    config = replace(tiny, workers=workers, augment=replace(tiny.augment, paste=0.5))
     batches = EpochBatches(len(dataset), 4, seed=0)
     batches.epoch = 2
     served = list(build_train_loader(dataset, config, batches))

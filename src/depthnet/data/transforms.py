@@ -21,7 +21,7 @@ from PIL import Image
 
 from depthnet.config import AugmentConfig
 from depthnet.data.samples import RawSample, Sample
-from depthnet.errors import ConfigError, InputError
+from depthnet.errors import ConfigError, InputError, ShapeError
 from depthnet.geometry.camera import crop_intrinsics, flip_intrinsics, scale_intrinsics
 
 Size = tuple[int, int]
@@ -30,6 +30,7 @@ Transform = Callable[[Sample | RawSample, np.random.Generator], Sample]
 _SATURATION_CHANCE = 0.5
 _CONTRAST_CHANCE = 0.5
 _CUTOUT_SIDE = (0.1, 0.4)  # of the side of the image
+_PASTE_SIDE = (0.25, 0.75)
 
 
 def resize_sample(sample: Sample | RawSample, size: Size) -> Sample:
@@ -126,6 +127,36 @@ class TrainTransform:
             name=raw.name,
             time_s=raw.time_s,
         )
+
+
+def paste_rectangle(sample: Sample, other: Sample, rng: np.random.Generator) -> Sample:
+    """Replace a random rectangle of a sample, image and depth, by the same rectangle of another of its size.
+
+    What stands in the rectangle must then be judged by what is in it, not by the room around it.
+
+    Args:
+        sample: any sample; it is left as it was.
+        other: a sample of the same size and, for metres to mean the same, the same focal length.
+        rng: draws sides of 1/4 to 3/4 of the picture's, and the place.
+
+    Raises:
+        ShapeError: if the sizes differ.
+        InputError: if only one of the two has depth.
+
+    Source: Yun et al., CutMix, ICCV 2019, for dense targets.
+    """
+    if sample.image.shape != other.image.shape:
+        raise ShapeError(f"{sample.name} {sample.image.shape} and {other.name} {other.image.shape} differ in size.")
+    rows, columns = _draw_rectangle(sample.image.shape[1:], _PASTE_SIDE, rng)
+    image = sample.image.copy()
+    image[:, rows, columns] = other.image[:, rows, columns]
+    if sample.depth is None and other.depth is None:
+        return replace(sample, image=image)
+    if sample.depth is None or other.depth is None:
+        raise InputError(f"{sample.name} and {other.name}: only one has depth; give both or neither.")
+    depth = sample.depth.copy()
+    depth[:, rows, columns] = other.depth[:, rows, columns]
+    return replace(sample, image=image, depth=depth, valid=depth > 0)
 
 
 @dataclass(frozen=True)
@@ -258,11 +289,18 @@ def _recolour(picture: Image.Image, colour: _Colour) -> NDArray[np.float32]:
 
 def _cut_out(image: NDArray[np.float32], rng: np.random.Generator) -> None:
     """Replace a random rectangle of the image by uniform noise, in place."""
-    _, height, width = image.shape
-    shares = rng.uniform(*_CUTOUT_SIDE, 2)
+    rows, columns = _draw_rectangle(image.shape[1:], _CUTOUT_SIDE, rng)
+    window = image[:, rows, columns]
+    window[...] = rng.random(window.shape, dtype=np.float32)
+
+
+def _draw_rectangle(size: tuple[int, ...], sides: tuple[float, float], rng: np.random.Generator) -> tuple[slice, slice]:
+    """Rows and columns of a random rectangle, its sides within ``sides`` of those of ``size`` (H, W)."""
+    height, width = size
+    shares = rng.uniform(*sides, 2)
     side_y, side_x = max(1, round(height * shares[0])), max(1, round(width * shares[1]))
     top, left = int(rng.integers(height - side_y + 1)), int(rng.integers(width - side_x + 1))
-    image[:, top : top + side_y, left : left + side_x] = rng.random((3, side_y, side_x), dtype=np.float32)
+    return slice(top, top + side_y), slice(left, left + side_x)
 
 
 def _cover_scale(source: Size, target: Size) -> float:
@@ -286,7 +324,7 @@ def _check_augment(augment: AugmentConfig) -> None:
         low, high = getattr(augment, key)
         if not 0 < low <= high:
             raise ConfigError(f"augment.{key} {low} to {high}: expected 0 < low <= high; for example 0.8 1.2.")
-    for key in ("flip", "cutout"):
+    for key in ("flip", "cutout", "paste"):
         if not 0 <= getattr(augment, key) <= 1:
             raise ConfigError(f"augment.{key} {getattr(augment, key)}: a probability lies between 0 and 1.")
     for key in ("brightness", "contrast", "saturation"):

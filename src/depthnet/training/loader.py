@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from depthnet.config import TrainConfig
 from depthnet.data.samples import DepthDataset, Sample
-from depthnet.data.transforms import build_train_transform, resize_sample
+from depthnet.data.transforms import build_train_transform, paste_rectangle, resize_sample
 from depthnet.errors import DepthNetError, InputError
 
 
@@ -47,8 +47,14 @@ class TrainSamples(Dataset[dict[str, Any]]):
         size = size_at_epoch(self.config, epoch)
         if size not in self._transforms:
             self._transforms[size] = build_train_transform(self.config.augment, size)
+        transform = self._transforms[size]
         rng = np.random.default_rng((self.config.seed, epoch, index))
-        return sample_to_item(self._transforms[size](self.dataset.read_raw(index), rng))
+        sample = transform(self.dataset.read_raw(index), rng)
+        augment = self.config.augment
+        if augment.recipe == "modern" and rng.random() < augment.paste:
+            other = transform(self.dataset.read_raw(int(rng.integers(len(self.dataset)))), rng)
+            sample = paste_rectangle(sample, other, rng)
+        return sample_to_item(sample)
 
 
 class ValidationSamples(Dataset[dict[str, Any]]):
