@@ -61,6 +61,19 @@ def test_another_source_and_options_that_are_new_are_named(source: TinySource, t
         prepare(source, tree)
 
 
+def test_options_that_only_choose_scenes_may_change(source: TinySource, tree: Path) -> None:
+    class Chosen(TinySource):
+        scene_options = ("video",)
+
+    recipe = build_recipe(Chosen(source.path), "png")
+    assert recipe == build_recipe(Chosen(source.path, TinyOptions(video=True)), "png")
+    assert "video" not in recipe
+    (tree / "prepare.json").write_text(recipe)
+    assert prepare(Chosen(source.path, TinyOptions(video=True)), tree).new == []
+    with pytest.raises(InputError, match="count 3, now 4"):
+        prepare(Chosen(source.path, TinyOptions(count=4)), tree)
+
+
 def test_the_version_that_began_a_tree_is_kept_and_no_reason_to_refuse(source: TinySource, tree: Path) -> None:
     file = tree / "prepare.json"
     file.write_text(file.read_text().replace('"depthnet": "', '"depthnet": "0.'))

@@ -53,11 +53,13 @@ class Totals:
 def build_recipe(source: SceneSource, image_format: ImageFormat) -> str:
     """Content of ``prepare.json``: all that decides about the bytes of a tree, but the download itself.
 
-    A source's options are its attribute ``options``, a dataclass or a mapping.
+    A source's options are its attribute ``options``, a dataclass or a mapping. Those that its attribute
+    ``scene_options`` names say only which scenes there are; they may change from run to run, and are left out.
     """
     from depthnet import __version__
 
-    options = to_plain(getattr(source, "options", {}))
+    free = getattr(source, "scene_options", ())
+    options = {key: value for key, value in to_plain(getattr(source, "options", {})).items() if key not in free}
     recipe = {"depthnet": __version__, "source": source.name, "image_format": image_format, "options": options}
     return json.dumps(recipe, indent=2, ensure_ascii=False, default=str) + "\n"
 
