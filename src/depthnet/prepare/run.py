@@ -73,8 +73,9 @@ def prepare(
     Args:
         source: the scenes. Its class must stand in a module, and its optional attributes are used: ``options`` (a
             dataclass or mapping, kept in ``prepare.json``), ``scene_options`` (names of options that say only which
-            scenes there are, and so may change when a tree is taken up again), ``unique_names`` (True: frame names differ between scenes
-            too, and are file names without the scene's) and ``count_frames(scene)`` (cheap, for the time left).
+            scenes there are, and so may change when a tree is taken up again), ``unique_names`` (True: frame names
+            differ between scenes too, and are file names without the scene's) and ``count_frames(scene)`` (cheap, for
+            the time left).
         out: folder of the tree.
         workers: processes; by default one for each core of this process.
         cluster: address of a Dask scheduler that does the scenes instead.
