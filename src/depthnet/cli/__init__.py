@@ -26,6 +26,8 @@ COMMANDS = {
     "train": ("depthnet.cli.train:Train", "train a depth network"),
     "evaluate": ("depthnet.cli.evaluate:Evaluate", "score a model or a folder of predictions against ground truth"),
     "prepare": ("depthnet.cli.prepare:Prepare", "from a download, or from nothing, to a tree that trains"),
+    "show": ("depthnet.cli.show:Show", "draw a contact sheet of a data set, or a depth map, as a picture or page"),
+    "check": ("depthnet.cli.check:Check", "read a data set and report what it holds and what is likely wrong with it"),
     "export": ("depthnet.cli.export:Export", "write a trained network as one ONNX file"),
     "benchmark": ("depthnet.cli.benchmark:Benchmark", "measure speed against a rival on this machine"),
     "models": ("depthnet.cli.models:Models", "list the models, networks and configurations that are shipped"),
