@@ -69,10 +69,36 @@ def test_another_unit(rooms: Rooms, scale: float, severity: str, words: str) -> 
     assert re.search(words, finding.message), finding.message
 
 
-def test_five_units_for_each_millimetre(rooms: Rooms) -> None:
-    messages = [one.message for one in check_dataset(rooms(scale=5.0)).findings]
-    assert any("multiples of 5 mm" in message and "TUM" in message for message in messages)
-    assert all("multiples of 5 mm" not in one.message for one in check_dataset(rooms(scale=4.0)).findings)
+def five_fold(sample: RawSample, index: int, correction: float = 1.0) -> RawSample:
+    """A smaller room in TUM's unit, read as millimetres."""
+    units = np.rint(np.rint(depth_of(sample) * 400) * 5 * correction)
+    if index == 0:
+        units[0, 0] = 25_000 * correction
+    return replace(sample, depth=units.astype(np.float32) / np.float32(1000))
+
+
+@pytest.mark.parametrize(("correction", "words"), [(1.0, "multiples of 5 mm"), (1.035, "reaches 25.9 m")])
+def test_five_units_for_each_millimetre(rooms: Rooms, correction: float, words: str) -> None:
+    finding = only(rooms(lambda sample, index: five_fold(sample, index, correction)))
+    assert (finding.rule, finding.severity) == ("unit", "warning")
+    assert words in finding.message
+    assert "TUM" in finding.message
+
+
+def test_large_rooms_alone_are_no_fault(rooms: Rooms) -> None:
+    assert found(rooms(scale=2.0)) == []
+
+
+def test_the_real_files_of_tum_read_as_millimetres(shared_data: Path, rooms: Rooms) -> None:
+    real = open_dataset(shared_data / "tum_fr1_rpy")
+
+    def change(sample: RawSample, index: int) -> RawSample:
+        read = real.read_raw(7 * index)
+        return replace(read, name=sample.name, depth=depth_of(read) * np.float32(5))
+
+    finding = only(rooms(change))
+    assert (finding.rule, finding.severity) == ("unit", "warning")
+    assert "5000 units a metre (TUM)" in finding.message
 
 
 @pytest.mark.parametrize(("scale", "rules"), [(8.0, []), (0.9, [("unit", "warning")]), (300.0, [("unit", "error")])])

@@ -100,18 +100,29 @@ def check_unit(survey: Survey) -> Iterator[Finding]:
 
 
 def check_five_fold(survey: Survey) -> Iterator[Finding]:
-    """Depths that are all multiples of 5 mm (and of nothing larger) and lie beyond 4 m are likely 5000 a metre.
+    """Rooms with a median of 4 to 12 m are large; likely they are 5000 units a metre (TUM), read as millimetres.
 
-    A sensor gives whole millimetres; TUM's files hold five units for each of them.
+    Either of two more signs is asked for: all depths are multiples of 5 mm and of nothing larger (five units for each
+    millimetre of the sensor; not where the values were corrected by a factor), or half of five or more samples hold
+    nothing within 2.5 m while something lies beyond 20 m, which is twice what a sensor for rooms sees.
     """
-    if survey.depths and not survey.outdoor and survey.middle > 4.0:
-        step = math.gcd(*(depth.step_mm for depth in survey.depths))
-        if step == 5 and all(depth.step_mm for depth in survey.depths):
-            yield Finding(
-                "unit", "warning",
-                f"all depths are multiples of 5 mm and their median is {survey.middle:.3g} m: 5000 units a metre (TUM) "
-                f"read as millimetres? Then it is {survey.middle / 5:.3g} m",
-            )  # fmt: skip
+    if not survey.depths or survey.outdoor or not 4.0 < survey.middle <= ROOMS[1]:
+        return
+    nearest = float(np.median([depth.nearest for depth in survey.depths]))
+    farthest = max(depth.farthest for depth in survey.depths)
+    signs = []
+    if all(depth.step_mm for depth in survey.depths) and math.gcd(*(depth.step_mm for depth in survey.depths)) == 5:
+        signs.append("all depths are multiples of 5 mm")
+    if len(survey.depths) >= 5 and nearest > 2.5 and farthest > 20.0:
+        signs.append(
+            f"half of the samples hold nothing nearer than {nearest:.3g} m, and depth reaches {farthest:.3g} m"
+        )
+    if signs:
+        yield Finding(
+            "unit", "warning",
+            f"{'; '.join(signs)}; if these are rooms, 5000 units a metre (TUM) were read as millimetres, and the "
+            f"median depth is {survey.middle / 5:.3g} m instead of {survey.middle:.3g} m",
+        )  # fmt: skip
 
 
 def check_eight_bits(survey: Survey) -> Iterator[Finding]:
