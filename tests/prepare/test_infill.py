@@ -203,7 +203,7 @@ def test_the_direct_solve_satisfies_every_row() -> None:
     weights = np.empty((8, *SIZE), np.float32)
     compiled(build_weights)(noise(SIZE, rng), weights)
     values = np.pad(depth, 1)
-    Block.factorise(depth == 0, weights, depth, 1.0).solve(values)
+    Block.factorise(depth == 0, weights, depth, 1.0).solve(values, everywhere=True)
     shifts = [(y, x) for y in range(3) for x in range(3) if (y, x) != (1, 1)]
     around = np.stack([values[y : y + SIZE[0], x : x + SIZE[1]] for y, x in shifts])
     mean = (weights * around).sum(0) / weights.sum(0)

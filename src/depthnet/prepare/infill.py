@@ -61,7 +61,7 @@ def infill_colorization(
     values = np.pad(measured, 1)
     known = measured > 0
     if alpha < WEAKEST_SWEPT_ALPHA:
-        Block.factorise(np.ones_like(known), weights, measured, alpha).solve(values)
+        Block.factorise(np.ones_like(known), weights, measured, alpha).solve(values, everywhere=True)
     else:
         _take_turns(values, measured, known, weights, alpha)
     # What is left of rounding does not leave the range of what was measured.
@@ -83,11 +83,11 @@ def _take_turns(
     # Turns after which the contraction alone has brought the first error, at most the greatest depth, that far down.
     most = math.ceil(math.log(allowed / measured.max()) / math.log(keep)) + 1
     for turn in range(most):
-        holes.solve(values)
+        holes.solve(values, everywhere=False)
         change = compiled(relax)(values, pull, swept, weights, keep, turn % 2 == 0)
         if change <= alpha * allowed:
             break
-    holes.solve(values)
+    holes.solve(values, everywhere=True)
 
 
 def infill_colorization_reference(

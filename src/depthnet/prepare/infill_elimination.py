@@ -47,7 +47,9 @@ class Block:
     couplings: Floats
     """Weight of each neighbour of its 3x3 window, 0 for the pixel itself, (n, 9)."""
     fed: Ints
-    """Positions that something outside, or their own measurement, pulls."""
+    """Positions next to a pixel outside, or pulled by their own measurement."""
+    fed_fronts: Ints
+    """The fronts that hold a fed position, and all that their results go to, in order."""
     pull: Floats
     """What their own measurement adds to each right-hand side, (n,)."""
     starts: Ints
@@ -90,23 +92,31 @@ class Block:
             couplings, place, spots, row, leak, starts, rim_starts, rim, child, sibling,
             factors, factor_starts, inverse, np.empty(arena),
         )  # fmt: skip
+        fed_fronts = compiled(above)(fed, starts, rim_starts, rim)
         return cls(
-            spots, place, row, couplings, fed, alpha * own, starts, rim_starts, rim, factor_starts, factors, inverse
-        )
+            spots, place, row, couplings, fed, fed_fronts, alpha * own, starts, rim_starts, rim, factor_starts, factors,
+            inverse,
+        )  # fmt: skip
 
-    def solve(self, values: Floats) -> None:
+    def solve(self, values: Floats, everywhere: bool) -> None:
         """Set the block's pixels to what those outside, and their own measurements, make of them.
 
         Args:
             values: depth with a border of one pixel, (H + 2, W + 2) float64, C order, changed in place.
+            everywhere: False sets the pixels next to one outside, and few others: less work, and all that a sweep over
+                the pixels outside reads.
         """
         flat = values.reshape(-1)
         unknowns = self.pull.copy()
         compiled(feed)(flat, self.couplings, self.place, self.spots, self.row, self.fed, unknowns)
         compiled(substitute)(
-            unknowns, self.starts, self.rim_starts, self.rim, self.factors, self.factor_starts, self.inverse
-        )
-        flat[self.spots] = unknowns
+            unknowns, self.starts, self.rim_starts, self.rim, self.factors, self.factor_starts, self.inverse,
+            self.fed_fronts, np.arange(self.starts.size - 1) if everywhere else self.fed_fronts,
+        )  # fmt: skip
+        if everywhere:
+            flat[self.spots] = unknowns
+        else:
+            flat[self.spots[self.fed]] = unknowns[self.fed]
 
 
 def couple(weights: Floats, place: Ints, spots: Ints, row: int, couplings: Floats, leak: Floats) -> None:
@@ -255,15 +265,32 @@ def feed(values: Floats, couplings: Floats, place: Ints, spots: Ints, row: int, 
                 unknowns[i] += couplings[i, k] * values[spot]
 
 
-def substitute(
-    unknowns: Floats, starts: Ints, rim_starts: Ints, rim: Ints, factors: Floats, factor_starts: Ints, inverse: Floats
-) -> None:
-    """Solve in place: right-hand sides in, depth out, in the order of elimination."""
-    fronts, longest = starts.size - 1, 1
+def above(fed: Ints, starts: Ints, rim_starts: Ints, rim: Ints) -> Ints:
+    """Fronts that hold one of the positions, and all fronts that their results go to, in order."""
+    fronts = starts.size - 1
+    marked = np.zeros(max(fronts, 1), np.bool_)
+    holder = np.searchsorted(starts, fed, side="right") - 1
+    for f in holder:
+        marked[f] = True
     for f in range(fronts):
+        if marked[f] and rim_starts[f + 1] > rim_starts[f]:
+            marked[np.searchsorted(starts, rim[rim_starts[f]], side="right") - 1] = True
+    return np.nonzero(marked[:fronts])[0]
+
+
+def substitute(
+    unknowns: Floats, starts: Ints, rim_starts: Ints, rim: Ints, factors: Floats, factor_starts: Ints, inverse: Floats,
+    fed: Ints, wanted: Ints,
+) -> None:  # fmt: skip
+    """Solve in place: right-hand sides in, depth out, in the order of elimination.
+
+    ``fed`` are the fronts that something other than 0 reaches on the way in, ``wanted`` those to set on the way out.
+    """
+    longest = 1
+    for f in range(starts.size - 1):
         longest = max(longest, starts[f + 1] - starts[f] + rim_starts[f + 1] - rim_starts[f])
     mine = np.empty(longest)
-    for f in range(fronts):
+    for f in fed:
         a, own, first = starts[f], starts[f + 1] - starts[f], rim_starts[f]
         size = own + rim_starts[f + 1] - first
         for j in range(size):
@@ -275,7 +302,7 @@ def substitute(
                 mine[j] = unknowns[a + j] = unknowns[a + j] + total
             else:
                 unknowns[rim[first + j - own]] += total
-    for f in range(fronts - 1, -1, -1):
+    for f in wanted[::-1]:
         a, own, first = starts[f], starts[f + 1] - starts[f], rim_starts[f]
         size = own + rim_starts[f + 1] - first
         for j in range(own, size):
