@@ -78,9 +78,13 @@ class Palette:
         return float(self._rng.uniform(low, high))
 
     def any_colour(self, value: tuple[float, float] = (0.2, 0.95)) -> Colour:
-        """Any colour; greys are as frequent as in homes."""
-        saturation = self.between(0.0, 0.15) if self._rng.random() < 0.45 else self.between(0.2, 0.85)
-        return linear(self.between(0, 1), saturation, self.between(*value))
+        """Any colour; greys and browns are as frequent as in homes."""
+        roll = self._rng.random()
+        if roll < 0.4:
+            return linear(self.between(0, 1), self.between(0.0, 0.15), self.between(*value))
+        if roll < 0.7:
+            return linear(self.between(0.01, 0.14), self.between(0.15, 0.6), self.between(*value))
+        return linear(self.between(0, 1), self.between(0.2, 0.8), self.between(*value))
 
     def _wood_colours(self) -> tuple[Colour, Colour, Colour]:
         hue, saturation = _WOODS[int(self._rng.integers(len(_WOODS)))]

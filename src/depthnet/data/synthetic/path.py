@@ -22,7 +22,7 @@ from depthnet.data.synthetic.scene import Floats, PackedScene
 #: of both over the 795 official training pictures of NYU Depth v2.
 NYU_LOG_DEPTH, NYU_LOG_RANGE = (0.93, 0.29), (0.36, 0.13)
 # Rooms limit both, so that more has to be wished for to get as much.
-_WISHED_LOG_DEPTH, _WISHED_LOG_RANGE = (1.0, 0.4), (0.42, 0.15)
+_WISHED_LOG_DEPTH, _WISHED_LOG_RANGE = (0.98, 0.4), (0.42, 0.15)
 #: Nearest that a picture should show anything, metres: the sensors of indoor sets see nothing nearer.
 _TOO_NEAR = 0.7
 #: Distance of the camera from what stands as high as itself, and from lower things, metres.

@@ -44,7 +44,7 @@ def meter(light: Floats32, rng: np.random.Generator, noise: float = 0.02, blur_p
     wanted = float(np.exp(rng.normal(np.log(0.21), 0.4)))
     # Automatic white balance takes most of the colour of the light away, not all.
     tint = light.reshape(-1, 3).mean(axis=0) / max(float(light.mean()), 1e-9)
-    balance = tint ** -rng.uniform(0.2, 0.8) * np.exp(rng.normal(0, (0.06, 0.02, 0.08)))
+    balance = tint ** -rng.uniform(0.2, 0.8) * np.exp(rng.normal((0.04, 0.0, -0.06), (0.07, 0.02, 0.09)))
     return Exposure(
         gain=wanted / max(level, 1e-9),
         white_balance=(float(balance[0]), float(balance[1]), float(balance[2])),
