@@ -269,3 +269,22 @@ def test_a_damaged_archive_is_refused_or_gives_what_it_held(tmp_path: Path, data
         "00008": 2.008,
     }
     assert found == pytest.approx({name: expected[name] for name in found})
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_damaged_arrays_are_refused_or_in_range(tmp_path: Path, data: st.DataObject) -> None:
+    files = array_files()
+    name = data.draw(st.sampled_from(["eigen_test_rgb.npy", "eigen_test_depth.npy"]))
+    content = bytearray(files[name])
+    place = st.integers(0, 127) | st.integers(0, len(content) - 1)  # the head, or anywhere
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(place)] = data.draw(st.integers(0, 255))
+    root = write_folder(tmp_path / "arrays", {**files, name: bytes(content)})
+    try:
+        opened = EigenTestDataset(root)
+        depths = [opened.read_raw(index).depth for index in range(len(opened))]
+    except InputError as error:
+        assert str(root) in str(error)  # noqa: PT017
+        return
+    assert all(depth is not None and 0 <= depth.min() <= depth.max() <= 20 for depth in depths)

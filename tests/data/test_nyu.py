@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from depthnet.data.nyu import NyuLabeledDataset
 from depthnet.errors import InputError, MissingTierError
@@ -241,3 +243,34 @@ def test_every_byte_is_read_once_in_order(tmp_path: Path, frames_per_chunk: int)
         np.testing.assert_array_equal(raw.depth, depths[index].T)
     read = int(Path("/proc/self/io").read_text().split()[1]) - before
     assert read < 1.1 * path.stat().st_size
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_damaged_file_is_refused_or_gives_frames_in_range(make_mat: MakeMat, data: st.DataObject) -> None:
+    """Whatever byte is overwritten or cut: one kind of error that names the file, or depth that the sensor can see."""
+    path = make_mat(count=2)
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(512, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.unlink()  # HDF5 knows open files by their inode
+    path.write_bytes(content[: data.draw(st.integers(len(content) // 2, len(content)))])
+    try:
+        opened = NyuLabeledDataset(path)
+        depths = [opened.read_raw(index).depth for index in range(len(opened))]
+    except InputError as error:
+        assert str(path) in str(error)  # noqa: PT017
+        return
+    assert all(depth is not None and 0 <= depth.min() <= depth.max() <= 20 for depth in depths)
+
+
+def test_more_frames_than_the_set_has_are_refused(make_mat: MakeMat) -> None:
+    change = {"images": np.zeros((1450, 3, 2, 2), np.uint8), "depths": np.ones((1450, 2, 2), np.float32)}
+    with pytest.raises(InputError, match="the labelled set has 1449 frames"):
+        NyuLabeledDataset(make_mat(change=change))
+
+
+@pytest.mark.parametrize("value", [0.2, 2500.0])
+def test_another_unit_is_refused(make_mat: MakeMat, value: float) -> None:
+    with pytest.raises(InputError, match=r"frame 0, depths: .* the unit is another"):
+        NyuLabeledDataset(make_mat(change={"depths": np.full((12, 8, 6), value, np.float32)}))[0]

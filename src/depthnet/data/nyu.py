@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from depthnet.data.samples import DepthDataset, RawSample, build_intrinsics, check_depth
 from depthnet.data.splits import NYU_LABELED_COUNT, NYU_SPLITS, nyu_labeled_indices, read_split_file
-from depthnet.errors import InputError, MissingTierError
+from depthnet.errors import DepthNetError, InputError, MissingTierError
 from depthnet.geometry.camera import crop_intrinsics, scale_intrinsics
 
 # RGB camera at 640x480: fx fy cx cy, integer pixel centres from 0.
@@ -32,6 +33,8 @@ NYU_LIMITS = (0.3, 20.0)
 
 DepthKind = Literal["filled", "raw"]
 _VARIABLES: dict[str, str] = {"filled": "depths", "raw": "rawDepths"}
+_DAMAGED = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, MemoryError)
+_MAX_SIDE = 20_000  # a damaged header may ask for more than any machine has
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -61,7 +64,7 @@ class NyuLabeledDataset(DepthDataset):
         self._handle: Any = None
         self._variables: dict[str, Any] = {}
         self._owner = 0
-        with _open_mat(self.path) as file:
+        with _damage_told(self.path), _open_mat(self.path) as file:
             count, self._size = _check_variables(self.path, file, self._variable)
             self._cache_bytes = max(_cache_bytes(file[variable]) for variable in ("images", self._variable))
         # Here the parts are the authors' own: their training part is what the tree of its frames calls trainval.
@@ -94,17 +97,13 @@ class NyuLabeledDataset(DepthDataset):
     def _read(self, variable: str, index: int) -> NDArray[Any]:
         """One frame of a variable, axes as in the file."""
         frame = self._indices[index]
-        try:
+        with _damage_told(self.path, f"frame {frame} of {variable}: "):
             values: NDArray[Any] = self._stored(variable)[frame]
-        except OSError as error:
-            raise InputError(
-                f"{self.path}: frame {frame} cannot be read ({_one_line(error)}); the file is damaged: fetch it again."
-            ) from error
         return values
 
     def scenes(self) -> list[str]:
         """Scene name of each sample, for example ``kitchen_0004``."""
-        with _open_mat(self.path) as file:
+        with _damage_told(self.path), _open_mat(self.path) as file:
             if "scenes" not in file:
                 raise InputError(f"{self.path}: no variable 'scenes'; the official file has it: fetch it again.")
             references = np.asarray(file["scenes"]).reshape(-1)
@@ -224,12 +223,20 @@ def _open_mat(path: Path, cache_bytes: int = 0) -> Any:
     except ImportError as error:
         raise MissingTierError(f'{path}: reading a .mat needs h5py; run: pip install "depthnet[data]".') from error
     _check_signature(path)
+    cache = {"rdcc_nbytes": cache_bytes} if cache_bytes else {}
+    return h5py.File(path, "r", locking=False, **cache)
+
+
+@contextmanager
+def _damage_told(path: Path, where: str = "") -> Iterator[None]:
+    """Turn what h5py raises on a damaged file, which is of many kinds, into an InputError."""
     try:
-        cache = {"rdcc_nbytes": cache_bytes} if cache_bytes else {}
-        return h5py.File(path, "r", locking=False, **cache)
-    except OSError as error:
+        yield
+    except DepthNetError:
+        raise
+    except _DAMAGED as error:
         raise InputError(
-            f"{path}: truncated or damaged ({_one_line(error)}); the official file has 2 972 037 809 bytes: "
+            f"{path}: {where}truncated or damaged ({_one_line(error)}); the official file has 2 972 037 809 bytes: "
             "fetch it again."
         ) from error
 
@@ -266,6 +273,14 @@ def _check_variables(path: Path, file: Any, depth: str) -> tuple[int, tuple[int,
         raise InputError(
             f"{path}: images {images.shape} {images.dtype} and {depth} {depths.shape} {depths.dtype}; expected "
             "(N, 3, W, H) uint8 and (N, W, H) float: every image needs its depth; pass nyu_depth_v2_labeled.mat."
+        )
+    if (
+        not 1 <= images.shape[0] <= NYU_LABELED_COUNT
+        or not 1 <= min(images.shape[2:]) <= max(images.shape) <= _MAX_SIDE
+    ):
+        raise InputError(
+            f"{path}: images {images.shape}; the labelled set has {NYU_LABELED_COUNT} frames (or the first of them): "
+            "fetch it again."
         )
     return int(images.shape[0]), (int(images.shape[3]), int(images.shape[2]))
 
