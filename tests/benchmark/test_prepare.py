@@ -9,7 +9,7 @@ import pytest
 
 from depthnet.benchmark import BENCHMARKS, prepare
 from depthnet.cli.benchmark import format_result
-from depthnet.data.velodyne import project_velodyne, read_velodyne
+from depthnet.data.kitti.velodyne import project_velodyne, read_velodyne
 from depthnet.io.images import read_rgb
 
 

@@ -17,18 +17,18 @@ from depthnet.data.cityscapes import CityscapesDataset, looks_like_cityscapes
 from depthnet.data.densedepth import DenseDepthDataset, EigenTestDataset, is_densedepth, is_densedepth_test
 from depthnet.data.fastdepth import FastDepthDataset, is_fastdepth
 from depthnet.data.folder import FolderDataset
-from depthnet.data.kitti import KittiRawDataset
-from depthnet.data.kitti_depth import looks_like_kitti_depth, open_kitti_depth
-from depthnet.data.kitti_layout import looks_like_raw
-from depthnet.data.kitti_object import KittiObjectDataset, looks_like_object
-from depthnet.data.kitti_odometry import KittiOdometryDataset, looks_like_odometry
+from depthnet.data.kitti.annotated import looks_like_kitti_depth, open_kitti_depth
+from depthnet.data.kitti.layout import looks_like_raw
+from depthnet.data.kitti.object import KittiObjectDataset, looks_like_object
+from depthnet.data.kitti.odometry import KittiOdometryDataset, looks_like_odometry
+from depthnet.data.kitti.raw import KittiRawDataset
 from depthnet.data.nyu import NyuLabeledDataset
 from depthnet.data.prepared import PreparedDataset, is_prepared
+from depthnet.data.rgbd.scannet import looks_like_scannet, open_scannet
+from depthnet.data.rgbd.sequence import looks_like_sequence, open_sequence
+from depthnet.data.rgbd.seven_scenes import looks_like_seven_scenes, open_seven_scenes
+from depthnet.data.rgbd.tum import looks_like_tum, open_tum
 from depthnet.data.samples import CachedDataset, DepthDataset, RawSample, Sample
-from depthnet.data.scannet import looks_like_scannet, open_scannet
-from depthnet.data.sequence import looks_like_sequence, open_sequence
-from depthnet.data.seven_scenes import looks_like_seven_scenes, open_seven_scenes
-from depthnet.data.tum import looks_like_tum, open_tum
 from depthnet.errors import InputError
 
 __all__ = ["FORMATS", "CachedDataset", "DepthDataset", "Format", "RawSample", "Sample", "open_dataset"]
@@ -108,7 +108,7 @@ FORMATS: dict[str, Format] = {
     "sequence": Format("a sequence folder (images/ depth/ K.txt poses.txt)", looks_like_sequence, open_sequence, 10),
     "fastdepth": Format("FastDepth (train/SCENE/NNNNN.h5, val/official/NNNNN.h5)", is_fastdepth, FastDepthDataset, 10),
     "bts": Format("BTS (SCENE/rgb_NNNNN.jpg, sync_depth_NNNNN.png; or a list of them)", is_bts, BtsDataset, 10),
-    "densedepth": Format("DenseDepth's nyu_data (.zip or folder: nyu2_train.csv)", is_densedepth, DenseDepthDataset, 10),
+    "densedepth": Format("DenseDepth's nyu_data (.zip or nyu2_train.csv)", is_densedepth, DenseDepthDataset, 10),
     "densedepth-test": Format("its nyu_test (eigen_test_rgb.npy)", is_densedepth_test, EigenTestDataset, 10),
     "folder": Format("a folder with rgb/NAME.(jpg|png|webp) and depth/NAME.png", _is_folder, FolderDataset),
 }

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from depthnet.data.cityscapes import RIGHT as CITY_RIGHT
 from depthnet.data.cityscapes import CityscapesDataset, looks_like_cityscapes
-from depthnet.data.kitti import KittiRawDataset
-from depthnet.data.kitti_calibration import RIGHT as KITTI_RIGHT
-from depthnet.data.kitti_layout import looks_like_raw
+from depthnet.data.kitti.calibration import RIGHT as KITTI_RIGHT
+from depthnet.data.kitti.layout import looks_like_raw
+from depthnet.data.kitti.raw import KittiRawDataset
 from depthnet.data.middlebury import find_middlebury
 from depthnet.data.prepared import PreparedDataset, is_prepared
 from depthnet.errors import InputError

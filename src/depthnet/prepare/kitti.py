@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from depthnet.data.kitti import Cameras, DepthKind, KittiFrame, KittiRawDataset
-from depthnet.data.kitti_calibration import LEFT, RIGHT
+from depthnet.data.kitti.calibration import LEFT, RIGHT
+from depthnet.data.kitti.raw import Cameras, DepthKind, KittiFrame, KittiRawDataset
 from depthnet.errors import ConfigError, InputError
 from depthnet.geometry.camera import scale_intrinsics
 from depthnet.io.images import read_rgb

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from depthnet.data import open_dataset
-from depthnet.data.kitti import KittiRawDataset
+from depthnet.data.kitti.raw import KittiRawDataset
 from depthnet.data.splits.kitti import KITTI_SPLITS, kitti_frames
 from depthnet.errors import ConfigError, InputError
 

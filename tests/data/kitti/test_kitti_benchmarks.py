@@ -15,8 +15,8 @@ from PIL import Image
 
 from depthnet.cli import main
 from depthnet.data import open_dataset
-from depthnet.data.kitti import read_annotated_depth
-from depthnet.data.kitti_depth import KittiDepthDataset
+from depthnet.data.kitti.annotated import KittiDepthDataset
+from depthnet.data.kitti.raw import read_annotated_depth
 from depthnet.errors import InputError
 
 MakeRaw = Callable[..., Path]

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from depthnet.data.kitti_calibration import (
+from depthnet.data.kitti.calibration import (
     read_calibration,
     read_object_calibration,
     read_odometry_calibration,
     read_raw_calibration,
 )
-from depthnet.data.kitti_oxts import oxts_to_pose, read_oxts, read_timestamps
+from depthnet.data.kitti.oxts import oxts_to_pose, read_oxts, read_timestamps
 from depthnet.errors import InputError
 
 # Rows of the real file of 2011_09_26.

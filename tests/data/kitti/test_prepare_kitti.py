@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from depthnet.cli import main
 from depthnet.data import open_dataset
-from depthnet.data.kitti import KittiRawDataset
+from depthnet.data.kitti.raw import KittiRawDataset
 from depthnet.data.stereo import open_stereo
 from depthnet.errors import ConfigError, InputError
 from depthnet.prepare.kitti import KittiOptions, KittiSource, resize_sparse_depth

@@ -17,7 +17,7 @@ from PIL import Image
 
 from depthnet.data import open_dataset
 from depthnet.data.cityscapes import read_camera, read_disparity
-from depthnet.data.kitti_layout import looks_like_raw
+from depthnet.data.kitti.layout import looks_like_raw
 from depthnet.data.middlebury import read_middlebury_calibration
 from depthnet.data.stereo import open_stereo
 from depthnet.errors import InputError

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from depthnet.data.kitti_calibration import read_object_calibration
-from depthnet.data.velodyne import project_velodyne, read_velodyne
+from depthnet.data.kitti.calibration import read_object_calibration
+from depthnet.data.kitti.velodyne import project_velodyne, read_velodyne
 from depthnet.errors import ConfigError, InputError, ShapeError
 
 # Camera axes from velodyne axes exactly: x = -y, y = -z, z = x - 0.25; f = 8, centre (4, 3).

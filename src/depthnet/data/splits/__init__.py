@@ -11,7 +11,7 @@ NYU Depth v2, labelled set (1449 frames, zero-based indices), for the `.mat` and
 - ``all``: every frame of the file or folder.
 
 NYU Depth v2, `sync` tree of BTS (every 7th synchronised raw frame): `nyu_sync_24k.json` holds the 24 231 training
-frames of the literature, one bit a frame. They come from all of the 284 raw scene folders of the official training split.
+frames of the literature, one bit a frame. They come from all 284 raw scene folders of the official training split.
 
 Sources: `nyu_labeled.json` is the authors' `splits.mat` counted from 0; `nyu_train_val.json` is this project's;
 `nyu_sync_24k.json` is the list of Lee et al., From Big to Small (BTS), 2019, as published with their code.
