@@ -67,7 +67,7 @@ def render(
 ) -> Rendering:
     """Render a scene.
 
-    A 240 by 320 picture of a furnished room takes about 0.1 s on one CPU core, twice as long with shadows.
+    A 240 by 320 picture of a furnished room takes about 0.1 s on one CPU core, and 2.5 times as long with shadows.
 
     Args:
         scene: the scene; on the device where it lies.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace, is_numpy_array, to_device
@@ -140,17 +140,34 @@ def _keep_least(least: Any, rows: Any, values: Any) -> None:
     least[own] = xp.minimum(least[own], np.minimum.reduceat(values, starts, axis=0))
 
 
-def _thick_lines(origin: Any, direction: Any, far: Any) -> tuple[Any, Any, Any, Any, Any]:
+class _Lines(NamedTuple):
+    """Thick lines, one around the rays of each bundle, B of them."""
+
+    point: Any
+    """Where it starts, metres, (3, B)."""
+    axis: Any
+    """Unit direction, (3, B)."""
+    spread: Any
+    """Thickness at the start, metres, (B,)."""
+    growth: Any
+    """How much thicker it gets per metre, (B,)."""
+    most: Any
+    """Thickness that it never passes, metres, (B,)."""
+    reach: Any
+    """How far from the start the rays end at most, metres, (B,)."""
+
+    def at(self, rows: Any) -> _Lines:
+        """Some of the lines."""
+        return _Lines(self.point[:, rows], self.axis[:, rows], *(one[rows] for one in self[2:]))
+
+
+def _thick_lines(origin: Any, direction: Any, far: Any) -> _Lines:
     """A line that holds every ray of a bundle when it is thickened.
 
     Args:
         origin: (3, B or 1, S or 1).
         direction: (3, B, S).
         far: (B, S).
-
-    Returns:
-        A point (3, B), a unit direction (3, B), the thickness there (B,), how fast it grows per metre (B,), and how far
-        from the point the rays reach, metres (B,).
     """
     xp = array_namespace(direction)
     length = xp.sqrt(xp.sum(direction * direction, axis=0))
@@ -158,21 +175,32 @@ def _thick_lines(origin: Any, direction: Any, far: Any) -> tuple[Any, Any, Any, 
     axis = xp.mean(unit, axis=2)
     axis = axis / xp.sqrt(xp.sum(axis * axis, axis=0) + 1e-20)
     cosine = xp.min(xp.sum(unit * axis[:, :, None], axis=0), axis=1)
-    low, high = xp.min(origin, axis=2), xp.max(origin, axis=2)
-    point = (low + high) / 2
-    spread = xp.sqrt(xp.max(xp.sum((origin - point[:, :, None]) ** 2, axis=0), axis=1))
-    # Directions more than 70 degrees apart are no line any more: the thickness then takes in all within reach.
+    point = (xp.min(origin, axis=2) + xp.max(origin, axis=2)) / 2
+    start = origin - point[:, :, None]
+    spread = xp.sqrt(xp.max(xp.sum(start * start, axis=0), axis=1))
+    # A ray is nowhere farther from the axis than at one of its ends.
+    most = xp.maximum(_from_axis(start, axis), _from_axis(start + far * direction, axis))
+    # Directions more than 70 degrees apart are no cone any more.
     cosine = xp.where(cosine < 0.34, xp.asarray(1e-4, dtype=cosine.dtype, device=device_of(cosine)), cosine)
     growth = xp.sqrt(xp.clip(1.0 / (cosine * cosine) - 1.0, 0.0, None)) + 1e-4
     reach = xp.max(length * far, axis=1) + spread
     bundles = direction.shape[1]
-    return (xp.broadcast_to(point, (3, bundles)), axis, xp.broadcast_to(spread, (bundles,)), growth, reach)
+    return _Lines(
+        xp.broadcast_to(point, (3, bundles)), axis, xp.broadcast_to(spread, (bundles,)), growth, most + 1e-4, reach
+    )
 
 
-def _may_meet(solids: Solids, lines: tuple[Any, Any, Any, Any, Any], only_casting: bool) -> Any:
+def _from_axis(offset: Any, axis: Any) -> Any:
+    """Largest distance of points (3, B, S), given from the start of their line, from its axis (3, B): (B,)."""
+    xp = array_namespace(axis)
+    along = xp.sum(offset * axis[:, :, None], axis=0)
+    squared = xp.sum(offset * offset, axis=0) - along * along
+    return xp.sqrt(xp.clip(xp.max(squared, axis=1), 0.0, None))
+
+
+def _may_meet(solids: Solids, lines: _Lines, only_casting: bool) -> Any:
     """Whether each thick line (B) can touch each solid (N): (B, N) bool, never wrongly False."""
     xp = array_namespace(solids.center)
-    point, axis, spread, growth, reach = lines
     turn = xp.reshape(xp.permute_dims(solids.to_local, (2, 1, 0)), (3, -1))
     local_center = xp.sum(solids.to_local * solids.center[:, None, :], axis=2)
     count = len(solids)
@@ -181,34 +209,37 @@ def _may_meet(solids: Solids, lines: tuple[Any, Any, Any, Any, Any], only_castin
         turned = xp.permute_dims(vectors, (1, 0)) @ turn
         return [turned[:, row * count : (row + 1) * count] for row in range(3)]
 
-    origin = [one - local_center[None, :, row] for row, one in enumerate(local(point))]
+    origin = [one - local_center[None, :, row] for row, one in enumerate(local(lines.point))]
     half = tuple(solids.bound[None, :, row] for row in range(3))
-    touches = _line_touches(tuple(origin), tuple(local(axis)), half, *(v[:, None] for v in (spread, growth, reach)))
+    sizes = [one[:, None] for one in lines[2:]]
+    touches = _line_touches(tuple(origin), tuple(local(lines.axis)), half, *sizes)
     return touches & solids.casts[None] if only_casting else touches
 
 
-def _pairs_may_meet(solids: Solids, lines: tuple[Any, Any, Any, Any, Any], row: Any, solid: Any) -> Any:
+def _pairs_may_meet(solids: Solids, lines: _Lines, row: Any, solid: Any) -> Any:
     """Whether thick line ``row[p]`` can touch solid ``solid[p]``: (P,) bool, never wrongly False."""
-    point, axis, spread, growth, reach = lines
     turn, center = solids.to_local[solid], solids.center[solid]
-    p, a = point[:, row], axis[:, row]
-    offset = [p[i] - center[:, i] for i in range(3)]
+    some = lines.at(row)
+    offset = [some.point[i] - center[:, i] for i in range(3)]
     origin, along = (
-        tuple(turn[:, i, 0] * v[0] + turn[:, i, 1] * v[1] + turn[:, i, 2] * v[2] for i in range(3)) for v in (offset, a)
+        tuple(turn[:, i, 0] * v[0] + turn[:, i, 1] * v[1] + turn[:, i, 2] * v[2] for i in range(3))
+        for v in (offset, some.axis)
     )
     half = tuple(solids.bound[solid, i] for i in range(3))
-    return _line_touches(origin, along, half, spread[row], growth[row], reach[row])
+    return _line_touches(origin, along, half, *some[2:])
 
 
-def _line_touches(origin: Any, axis: Any, half: Any, spread: Any, growth: Any, reach: Any) -> Any:
-    """Whether a thick line touches a box: the plain line against the box grown by the thickness at its far end."""
+def _line_touches(origin: Any, axis: Any, half: Any, spread: Any, growth: Any, most: Any, reach: Any) -> Any:
+    """Whether a thick line touches a box: the plain line against the box grown by the thickness at its far end, and
+    the box against the ball that holds all rays."""
     xp = array_namespace(axis[0])
     distance = xp.sqrt(origin[0] ** 2 + origin[1] ** 2 + origin[2] ** 2)
     radius = xp.sqrt(half[0] ** 2 + half[1] ** 2 + half[2] ** 2)
-    thickness = spread + xp.minimum(growth * xp.minimum(distance + radius, reach), reach)
+    thickness = xp.minimum(spread + growth * (distance + radius), most)
     enter, leave = cross_box(origin, axis, tuple(h + thickness for h in half))
-    # The reach is that of the rays; seen along the axis a ray may start before the point and end behind it.
-    return (enter <= leave) & (leave >= -spread) & (enter <= reach + thickness)
+    outside = [xp.clip(xp.abs(o) - h, 0.0, None) for o, h in zip(origin, half, strict=True)]
+    within = outside[0] ** 2 + outside[1] ** 2 + outside[2] ** 2 <= reach * reach
+    return (enter <= leave) & (leave >= -spread) & within
 
 
 def pixel_order(height: int, width: int) -> tuple[Any, tuple[int, int]]:
