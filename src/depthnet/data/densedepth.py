@@ -19,7 +19,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ from depthnet.io.images import open_image, read_rgb
 
 SPLITS = ("train", "test")
 EIGHT_BIT_METRES = 10.0
-_TEST_NAME = re.compile(r"(\d{5})_(colors|depth)\.png")
+_TEST_IMAGE = re.compile(r"(.*nyu2_test/)(\d{5})_colors\.png")
 _TEST_ARRAYS = ("eigen_test_rgb.npy", "eigen_test_depth.npy")
 
 
@@ -118,7 +118,7 @@ class EigenTestDataset(DepthDataset):
         if split not in (None, "all", "test"):
             raise InputError(f"{self.path}: no split '{split}'; these are the test frames: leave --split out.")
         files = FileTree(self.path)
-        names = {PurePosixPath(name).name: name for name in files.list()}
+        names = {name.rpartition("/")[2]: name for name in files.list()}
         if any(name not in names for name in _TEST_ARRAYS):
             raise InputError(f"{self.path}: no {' and '.join(_TEST_ARRAYS)}; pass nyu_test.zip or its folder.")
         self._images, self._depths = (NpyFrames(files, names[name]) for name in _TEST_ARRAYS)
@@ -159,7 +159,7 @@ def is_densedepth(path: Path) -> bool:
 
 def is_densedepth_test(path: Path) -> bool:
     """Whether a folder or `.zip` holds the two arrays of the test frames."""
-    return any(PurePosixPath(name).name == _TEST_ARRAYS[0] for name in _zip_names(path)) or all(
+    return any(name.rpartition("/")[2] == _TEST_ARRAYS[0] for name in _zip_names(path)) or all(
         (path / name).is_file() for name in _TEST_ARRAYS
     )
 
@@ -209,21 +209,19 @@ def _read_list(files: FileTree, part: str, name: str) -> Iterator[tuple[str, str
 
 def _is_pair(part: str, image: str, depth: str) -> bool:
     """Whether two paths of a list are of one frame, and of a frame that belongs to the part."""
-    one, other = PurePosixPath(image), PurePosixPath(depth)
-    if one.parent != other.parent or f"nyu2_{part}" not in one.parts:
-        return False
     if part == "train":
-        return one.stem == other.stem and one.suffix == ".jpg" and other.suffix == ".png"
-    of_image, of_depth = _TEST_NAME.fullmatch(one.name), _TEST_NAME.fullmatch(other.name)
-    if not of_image or not of_depth or of_image[1] != of_depth[1]:
+        ends = image.endswith(".jpg") and depth.endswith(".png")
+        return ends and "nyu2_train/" in image and image[:-4] == depth[:-4]
+    match = _TEST_IMAGE.fullmatch(image)
+    if match is None or depth != f"{match[1]}{match[2]}_depth.png":
         return False
-    return (of_image[2], of_depth[2]) == ("colors", "depth") and int(of_image[1]) in nyu_labeled_indices("test")
+    return int(match[2]) in nyu_labeled_indices("test")
 
 
 def _name(part: str, image: str) -> str:
     """``SCENE_out/N`` of a training frame, ``NNNNN`` of a test frame."""
-    inner = PurePosixPath(image[image.index(f"nyu2_{part}") :]).with_suffix("")
-    return PurePosixPath(*inner.parts[1:]).as_posix().removesuffix("_colors" if part == "test" else "")
+    inner = image.partition(f"nyu2_{part}/")[2]
+    return inner.removesuffix("_colors.png" if part == "test" else ".jpg")
 
 
 def _read_8bit(path: Path, content: bytes) -> NDArray[np.float32]:
