@@ -138,6 +138,19 @@ def test_same_padding(height: int, width: int, kernel: int, stride: int, dilatio
     torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.parametrize(("height", "width"), [(12, 16), (7, 9), (1, 2), (5, 4)])
+def test_dilated_depthwise_trains_as_it_predicts(height: int, width: int) -> None:
+    convolution = Conv2dSame(6, 6, 3, 1, dilation=2, groups=6)
+    x = torch.randn(2, 6, height, width, requires_grad=True)
+    upstream = torch.randn(2, 6, height, width)
+    results = []
+    for training in (False, True):
+        y = convolution.train(training)(x)
+        results.append((y, *torch.autograd.grad((y * upstream).sum(), [x, *convolution.parameters()])))
+    for plain, by_phases in zip(*results):
+        torch.testing.assert_close(by_phases, plain, rtol=1e-5, atol=1e-5)
+
+
 def test_relu6_caps_the_expanded_features() -> None:
     """A huge stem bias is cut to 6 before the first block: the shortcutless block 0 then sees sixes only."""
     network = MobileDepth().eval()

@@ -98,6 +98,8 @@ class Conv2dSame(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         (kh, kw), (sh, sw), (dh, dw) = self.kernel_size, self.stride, self.dilation
         if sh == 1 and sw == 1:
+            if self.training and dh == dw == 2 and self.groups == x.shape[1] and x.device.type == "cpu":
+                return self._by_phases(x)
             padding = (dh * (kh - 1) // 2, dw * (kw - 1) // 2)
             return F.conv2d(x, self.weight, self.bias, 1, padding, self.dilation, self.groups)
         if (kh, kw, sh, sw, dh, dw) != (3, 3, 2, 2, 1, 1):
@@ -105,3 +107,19 @@ class Conv2dSame(nn.Conv2d):
         height, width = x.shape[-2:]
         x = F.pad(x, (width % 2, 1, height % 2, 1))
         return F.conv2d(x, self.weight, self.bias, 2, 0, 1, self.groups)
+
+    def _by_phases(self, x: Tensor) -> Tensor:
+        """The same result at dilation 2 as plain convolutions of the four pictures that hold every second pixel.
+
+        For training: PyTorch's backward of a dilated depthwise convolution takes 15 times that of a plain one on a CPU.
+        The pictures are cut and joined in channels-last memory, one copy each way.
+        """
+        batch, channels, height, width = x.shape
+        rows, columns = -(-height // 2), -(-width // 2)
+        x = F.pad(x, (0, 2 * columns - width, 0, 2 * rows - height)) if height % 2 or width % 2 else x
+        cells = x.permute(0, 2, 3, 1).reshape(batch, rows, 2, columns, 2, channels)
+        phases = cells.permute(2, 4, 0, 1, 3, 5).reshape(4 * batch, rows, columns, channels).permute(0, 3, 1, 2)
+        phases = F.conv2d(phases, self.weight, self.bias, 1, self.kernel_size[0] // 2, 1, self.groups)
+        cells = phases.permute(0, 2, 3, 1).reshape(2, 2, batch, rows, columns, self.out_channels)
+        y = cells.permute(2, 3, 0, 4, 1, 5).reshape(batch, 2 * rows, 2 * columns, self.out_channels)
+        return y.permute(0, 3, 1, 2)[..., :height, :width]

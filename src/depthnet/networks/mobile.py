@@ -40,8 +40,8 @@ class InvertedResidual(nn.Module):
         self.shortcut = inputs == outputs and stride == 1
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = x if self.expand is None else F.relu6(self.expand(x))
-        y = self.project(F.relu6(self.depthwise(y)))
+        y: Tensor = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
+        y = self.project(F.relu6(self.depthwise(y), inplace=True))
         return x + y if self.shortcut else y
 
 
@@ -66,7 +66,7 @@ class MobileNetV2Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         features = {}
-        x = F.relu6(self.stem(x))
+        x = F.relu6(self.stem(x), inplace=True)
         for index, block in enumerate(self.blocks):
             x = block(x)
             if index in TAPS:
