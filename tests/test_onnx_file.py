@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from depthnet.errors import InputError
 from depthnet.networks import NETWORKS, build_network
 from depthnet.onnx_file import write_onnx
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -25,14 +27,6 @@ SHAPES = [(2, 48, 64), (1, 33, 47), (2, 50, 37), (1, 65, 34), (3, 32, 96)]
 OPTIONS: dict[str, dict[str, Any]] = {"mobile": {"decoder": [16, 16, 8, 8, 8]}, "unet": {}}
 
 WriteOnnx = Callable[..., Path]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def make_info(network: str) -> ModelInfo:
