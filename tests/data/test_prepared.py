@@ -67,6 +67,7 @@ def test_frames_come_in_the_order_of_the_list(tree: Path) -> None:
         assert (sample.T_world_cam, sample.time_s) == (None, 1e9 + 1 / 3)
     assert data.sequences() == {"hall": [0, 1], "den": [2, 3]}
     assert data.read_right(0) is None
+    assert data.acceleration_g(0) is None
     copy = pickle.loads(pickle.dumps(data))
     assert copy.scenes() == data.scenes() == ["hall", "hall", "den", "den"]
 
@@ -98,11 +99,14 @@ def test_a_line_comes_back_as_it_was(numbers: list[float], focal: float, time_s:
     T = np.eye(4)
     T[:3, :3], T[:3, 3] = quat_xyzw_to_rotation(quat), numbers[:3]
     K = np.array([[focal, 0, numbers[0]], [0, focal, numbers[1]], [0, 0, 1.0]])
-    line = row("a_b_c", scene="a_b", frame="c", K=K, T_world_cam=T, time_s=time_s, baseline_m=focal)
+    felt = (numbers[4], numbers[5], numbers[6])
+    known = {"T_world_cam": T, "time_s": time_s, "baseline_m": focal, "acceleration_g": felt}
+    line = row("a_b_c", scene="a_b", frame="c", K=K, **known)
     (tmp_path / "index.csv").write_text(HEADER + line)
     index = read_index(tmp_path / "index.csv")
     assert index.camera(0) == index.shared_camera() == (focal, focal, numbers[0], numbers[1], 8, 6)
     assert (index.time_s(0), index.baseline_m(0)) == (time_s, focal)
+    np.testing.assert_array_equal(index.acceleration_g(0), felt)
     found = index.T_world_cam(0)
     assert found is not None
     np.testing.assert_array_equal(found[:3, 3], T[:3, 3])
@@ -193,8 +197,9 @@ def test_files_of_other_frames_and_sizes_are_refused(tree: Path) -> None:
         (",8,6,", ",8.5,6,", "whole numbers from 1"),
         (",8,6,,,,,,,,", ",8,6,1,,,,,,,", "seven finite numbers, or none"),
         (",8,6,,,,,,,,", ",8,6,0,0,0,0,0,0,2,", "length 1"),
-        (",8,6,,,,,,,,\n", ",8,6,,,,,,,,-0.1\n", "baseline_m must be positive"),
-        (",8,6,,,,,,,,\n", ",8,6\n", r"index\.csv:2: 10 cells under 18 columns; the file is cut off"),
+        (",8,6,,,,,,,,,,,\n", ",8,6,,,,,,,,-0.1,,,\n", "baseline_m must be positive"),
+        (",8,6,,,,,,,,,,,\n", ",8,6,,,,,,,,,0,1,\n", "ax_g ay_g az_g are finite numbers, or none"),
+        (",8,6,,,,,,,,,,,\n", ",8,6\n", r"index\.csv:2: 10 cells under 21 columns; the file is cut off"),
         ("fx,fy", "fx,fx", "no column 'fy'"),
         ("baseline_m", "fx", "a column stands twice"),
         ("hall_2,hall", 'hall_2,"hall', "not a CSV file|cells under"),

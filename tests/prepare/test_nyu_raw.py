@@ -199,6 +199,8 @@ def test_the_accelerometer_of_a_scene(make_scene: Callable[..., Path]) -> None:
     assert (time_s, first) == (START, Accelerometer(0, 819, 0, 0))
     assert isinstance(second, DroppedFrame)
     assert [pair.accelerometer is not None for pair in source.synchronised("attic_0001")] == [True] * 3
+    # A damaged dump costs its frame the acceleration alone.
+    assert [frame.acceleration_g for frame in frames(source)[0]] == [(0.0, 1.0, 0.0), None, (2 / 819, 1.0, 0.0)]
 
 
 def test_a_source_travels_to_other_processes(make_scene: Callable[..., Path]) -> None:

@@ -64,7 +64,7 @@ def test_a_scene_becomes_files_and_last_a_record(job: Callable[..., SceneJob], t
     assert files(tmp_path) == sorted(["prepare.json", *pictures, "scenes/s.json"])
     record = read_record(tmp_path / "scenes" / "s.json")
     assert record is not None
-    assert record.lines == [f"s_{name},s,{name},,5.0,5.0,2.5,1.5,6,4,,,,,,,,\n" for name in ("000", "002")]
+    assert record.lines == [f"s_{name},s,{name},,5.0,5.0,2.5,1.5,6,4,,,,,,,,,,,\n" for name in ("000", "002")]
     assert record.dropped == [("001", "dark")]
     assert record.files[0] == {name: (tmp_path / name).stat().st_size for name in ("rgb/s_000.png", "depth/s_000.png")}
 

@@ -95,6 +95,10 @@ class PreparedDataset(DepthDataset):
         """Distance of the right camera of frame ``index`` in metres; None where there is none."""
         return self._table.baseline_m(self._positions[index])
 
+    def acceleration_g(self, index: int) -> NDArray[np.float64] | None:
+        """What an accelerometer beside the camera felt at frame ``index``, (3,), in g along its own axes, if known."""
+        return self._table.acceleration_g(self._positions[index])
+
     def scenes(self) -> list[str]:
         """Scene name of each sample."""
         return [self._table.scenes[position] for position in self._positions]

@@ -1,8 +1,9 @@
 """The list of a prepared tree, ``index.csv``: one line a frame with its scene, time, camera and pose.
 
-Columns: ``name, scene, frame, time_s, fx, fy, cx, cy, width, height, tx, ty, tz, qx, qy, qz, qw, baseline_m``. K is in
-pixels of the frame's own size (integer pixel centres); ``tx`` to ``qw`` is T_world_cam, metres and a unit quaternion;
-what is not known is left empty. Numbers are written in full, so that they come back bit by bit.
+Columns: ``name, scene, frame, time_s, fx, fy, cx, cy, width, height, tx, ty, tz, qx, qy, qz, qw, baseline_m,
+ax_g, ay_g, az_g``. K is in pixels of the frame's own size (integer pixel centres); ``tx`` to ``qw`` is T_world_cam,
+metres and a unit quaternion; ``ax_g`` to ``az_g`` is what an accelerometer felt. What is not known is left empty.
+Numbers are written in full, so that they come back bit by bit.
 """
 
 from __future__ import annotations
@@ -24,13 +25,16 @@ from depthnet.geometry.se3 import pose_from_quat_xyzw, pose_to_quat_xyzw
 POSE = ("tx", "ty", "tz", "qx", "qy", "qz", "qw")
 CAMERA = ("fx", "fy", "cx", "cy", "width", "height")
 TEXTS = ("name", "scene", "frame")
-NUMBERS = ("time_s", *CAMERA, *POSE, "baseline_m")
+ACCELERATION = ("ax_g", "ay_g", "az_g")
+NUMBERS = ("time_s", *CAMERA, *POSE, "baseline_m", *ACCELERATION)
 COLUMNS = (*TEXTS, *NUMBERS)
 #: A name that is one file name everywhere: letters, digits, ``-``, ``_`` and ``.``, not hidden.
 PLAIN_NAME = re.compile(r"(?!\.)[\w.-]+")
 
 _FROM_CAMERA = slice(1, 7)
 _FROM_POSE = slice(7, 14)
+_BASELINE = 14
+_FROM_ACCELERATION = slice(15, 18)
 _ADVICE = "prepare the tree again, or read its pictures and depth alone with --format folder"
 
 
@@ -51,6 +55,7 @@ class IndexRow:
     T_world_cam: NDArray[np.float64] | None = None
     """Camera to world, metres, (4, 4)."""
     baseline_m: float | None = None
+    acceleration_g: tuple[float, float, float] | None = None
 
     def line(self) -> str:
         """The frame's line of the file, with its line end."""
@@ -63,6 +68,7 @@ class IndexRow:
             translation, quat_xyzw = pose_to_quat_xyzw(np.asarray(self.T_world_cam, np.float64))
             numbers += [*translation, *quat_xyzw]
         numbers.append(self.baseline_m)
+        numbers += self.acceleration_g or [None] * len(ACCELERATION)
         return csv_line([self.name, self.scene, self.frame, *map(_number_text, numbers)])
 
 
@@ -73,7 +79,7 @@ class PreparedIndex:
     names: list[str]
     scenes: list[str]
     numbers: NDArray[np.float64]
-    """The columns of `NUMBERS`, (N, 15); NaN where a cell is empty."""
+    """The columns of `NUMBERS`, (N, 18); NaN where a cell is empty."""
 
     def camera(self, index: int) -> tuple[float, float, float, float, int, int]:
         """fx, fy, cx, cy, width, height of a frame."""
@@ -86,7 +92,12 @@ class PreparedIndex:
 
     def baseline_m(self, index: int) -> float | None:
         """Distance of the right camera in metres, where there is one."""
-        return _known(self.numbers[index, -1])
+        return _known(self.numbers[index, _BASELINE])
+
+    def acceleration_g(self, index: int) -> NDArray[np.float64] | None:
+        """What the accelerometer felt, (3,), in units of g along its own axes, where known."""
+        acceleration = self.numbers[index, _FROM_ACCELERATION]
+        return None if np.isnan(acceleration[0]) else acceleration
 
     def T_world_cam(self, index: int) -> NDArray[np.float64] | None:  # noqa: N802
         """Camera to world, (4, 4), where known."""
@@ -185,7 +196,8 @@ def _number(where: str, column: str, cell: str) -> float:
 
 def _check_numbers(path: Path, lines: list[int], numbers: NDArray[np.float64]) -> None:
     """Refuse impossible cameras, half-known or impossible poses, and baselines that are not positive."""
-    time_s, camera, pose, baseline = numbers[:, 0], numbers[:, _FROM_CAMERA], numbers[:, _FROM_POSE], numbers[:, -1]
+    time_s, camera, pose = numbers[:, 0], numbers[:, _FROM_CAMERA], numbers[:, _FROM_POSE]
+    baseline, felt = numbers[:, _BASELINE], numbers[:, _FROM_ACCELERATION]
     sizes = camera[:, 4:]
     unknown = np.isnan(pose)
     length = np.linalg.norm(np.where(unknown, 0.0, pose)[:, 3:], axis=1)
@@ -196,6 +208,7 @@ def _check_numbers(path: Path, lines: list[int], numbers: NDArray[np.float64]) -
         (unknown.all(axis=1) | np.isfinite(pose).all(axis=1), "a pose has seven finite numbers, or none"),
         (unknown.all(axis=1) | (np.abs(length - 1.0) < 1e-3), "qx qy qz qw must have length 1"),
         (~np.isinf(time_s), "time_s must be finite"),
+        (np.isnan(felt).all(axis=1) | np.isfinite(felt).all(axis=1), "ax_g ay_g az_g are finite numbers, or none"),
         (np.isnan(baseline) | ((baseline > 0) & np.isfinite(baseline)), "baseline_m must be positive"),
     )
     for fits, rule in rules:

@@ -7,6 +7,7 @@ name. Either way K is that of the colour camera without its lens distortion, shi
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ from depthnet.prepare.nyu_registration import register_disparity
 from depthnet.prepare.source import DroppedFrame, PreparedFrame
 from depthnet.prepare.toolbox import project_depth_map
 from depthnet.prepare.undistortion import undistort_image
+
+_log = logging.getLogger(__name__)
 
 #: Depth frames that are known to be wrong though their files are whole, and are left out by the published scripts too.
 FAULTY_FRAMES = frozenset({"d-1315166703.129542-2466101449.pgm"})
@@ -199,7 +202,19 @@ class NyuRawSource:
             from depthnet.prepare.infill import infill_colorization
 
             depth = np.asarray(infill_colorization(image, depth, alpha=1.0), dtype=np.float32)
-        return PreparedFrame(name=name, image=image, depth=depth, K=K, time_s=pair.colour.time_s)
+        felt = self._felt(files, pair)
+        return PreparedFrame(name=name, image=image, depth=depth, K=K, time_s=pair.colour.time_s, acceleration_g=felt)
+
+    def _felt(self, files: SceneFiles, pair: SyncedFrame) -> tuple[float, float, float] | None:
+        """Acceleration at the frame; a damaged dump costs the frame its acceleration, not its depth."""
+        if pair.accelerometer is None:
+            return None
+        try:
+            content = files.read(pair.accelerometer.file)
+            return decode_accelerometer(content, f"{files.where}/{pair.accelerometer.file}").acceleration_g
+        except InputError as error:
+            _log.warning("%s The frame is kept without acceleration.", error)
+            return None
 
     def _register(
         self, disparity: NDArray[np.uint16], image: NDArray[np.uint8]

@@ -32,6 +32,10 @@ _HEADER = re.compile(rb"(P\d)" + rb"(?:\s|#[^\n]*\n)+(\d{1,9})" * 3 + rb"\s")
 _TILT_STATE = struct.Struct("<hhhbxi")
 
 
+#: Counts of the sensor's accelerometer (Kionix KXSD9 at 2 g full scale) for one g.
+COUNTS_PER_G = 819.0
+
+
 @dataclass(frozen=True, order=True)
 class RawName:
     """A file of the dump by what its name tells; sorts by host time."""
@@ -53,13 +57,18 @@ class RawName:
 
 @dataclass(frozen=True)
 class Accelerometer:
-    """What the sensor's accelerometer and motor said; 819 counts are one g."""
+    """What the sensor's accelerometer and motor said, in counts (`COUNTS_PER_G`)."""
 
     x: int
     y: int
     z: int
     tilt: int
     """Angle of the motor in half degrees."""
+
+    @property
+    def acceleration_g(self) -> tuple[float, float, float]:
+        """The same along the sensor's axes in units of g."""
+        return self.x / COUNTS_PER_G, self.y / COUNTS_PER_G, self.z / COUNTS_PER_G
 
 
 def parse_raw_name(file: str) -> RawName | None:

@@ -159,6 +159,7 @@ class SceneJob:
             time_s=frame.time_s,
             T_world_cam=frame.T_world_cam,
             baseline_m=frame.baseline_m,
+            acceleration_g=frame.acceleration_g,
         )
 
     def _write_frame(self, name: str, frame: PreparedFrame, staging: Path) -> int:

@@ -35,6 +35,8 @@ class PreparedFrame:
     """The rectified right picture of a stereo pair, RGB, (H, W, 3)."""
     baseline_m: float | None = None
     """Distance of the right camera, metres; with ``right``."""
+    acceleration_g: tuple[float, float, float] | None = None
+    """What an accelerometer beside the camera felt, in units of g along its own x, y, z: at rest, up."""
 
 
 @dataclass(frozen=True)
