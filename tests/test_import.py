@@ -12,14 +12,17 @@ from pathlib import Path
 import pytest
 
 import depthnet
+from depthnet.cli import COMMANDS
 
 #: Refuses the packages of the install tiers, as on a machine with the core alone.
 BLOCKER = """
 import json, sys
 
+TIERS = {"torch", "lightning", "h5py", "scipy", "numba", "safetensors", "onnx", "transformers", "dask"}
+
 class Blocker:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"torch", "lightning", "h5py", "scipy", "safetensors", "onnx", "transformers"}:
+        if name.partition(".")[0] in TIERS:
             raise ModuleNotFoundError(f"blocked: {name}", name=name)
 
 sys.meta_path.insert(0, Blocker())
@@ -54,7 +57,7 @@ def test_help_loads_no_command() -> None:
     assert not loaded & {"numpy", "tyro", "rich", "onnxruntime"}
 
 
-@pytest.mark.parametrize("command", ["predict", "train", "evaluate", "export", "benchmark", "models"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command_needs_no_tier(command: str) -> None:
     loaded = modules_after(f"from depthnet.cli import main; assert main(['{command}', '--help']) == 0")
     assert not loaded & {"numpy", "onnxruntime", "trimesh", "PIL"}
