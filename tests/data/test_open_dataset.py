@@ -69,7 +69,7 @@ def test_the_most_specific_wins_and_two_equals_ask_for_the_format(
 ) -> None:
     root = make_folder(["a"])
     folder = FORMATS["folder"]
-    monkeypatch.setitem(data.FORMATS, "twin", Format("a twin", folder.matches, folder.open))
+    monkeypatch.setitem(data.FORMATS, "twin", Format("a twin", folder.matches, folder.open, folder.specificity))
     with pytest.raises(InputError, match=r"fits folder and twin; .* --format folder"):
         open_dataset(root)
     chosen: list[Path] = []

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from depthnet.data import open_dataset
-from depthnet.data.prepared import PreparedDataset, is_prepared
+from depthnet.data.prepared import PreparedDataset, looks_like_prepared
 from depthnet.data.prepared_index import COLUMNS, IndexRow, csv_line, read_index
 from depthnet.errors import DepthNetError, InputError
 from depthnet.geometry.se3 import quat_xyzw_to_rotation
@@ -73,9 +73,9 @@ def test_frames_come_in_the_order_of_the_list(tree: Path) -> None:
 
 
 def test_a_prepared_tree_is_told_from_other_folders(tree: Path, tmp_path: Path) -> None:
-    assert is_prepared(tree)
+    assert looks_like_prepared(tree)
     (tree / "index.csv").write_text("image,camera\n")
-    assert not is_prepared(tree)
+    assert not looks_like_prepared(tree)
     assert open_dataset(tree).format == "folder"
     (tree / "prepare.json").write_text("{}")
     with pytest.raises(InputError, match=r"index\.csv:1: no column 'name'"):
@@ -83,7 +83,7 @@ def test_a_prepared_tree_is_told_from_other_folders(tree: Path, tmp_path: Path) 
     (tree / "index.csv").unlink()
     with pytest.raises(InputError, match=r"no index\.csv; the preparation was stopped .* run the same"):
         open_dataset(tree)
-    assert not is_prepared(tmp_path / "nowhere")
+    assert not looks_like_prepared(tmp_path / "nowhere")
 
 
 @given(
@@ -249,7 +249,7 @@ MakeMat = Callable[..., Path]
 
 
 def test_the_labelled_mat_as_a_tree_has_its_names_rooms_and_depth(make_mat: MakeMat, tmp_path: Path) -> None:
-    from depthnet.data.nyu import NyuLabeledDataset
+    from depthnet.data.nyu.labeled import NyuLabeledDataset
     from depthnet.prepare.nyu_labeled import NyuLabeledOptions, NyuLabeledSource
     from depthnet.prepare.scene_job import SceneJob
     from depthnet.prepare.tree import build_recipe, open_tree, write_tables

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from depthnet.data.nyu import NYU_CAMERA, NYU_SIZE
+from depthnet.data.nyu.frames import NYU_CAMERA, NYU_SIZE
 from depthnet.prepare.nyu_calibration import (
     COLOUR_CAMERA,
     DEPTH_CAMERA,

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from depthnet.benchmark.timing import result
-from depthnet.data.nyu import NyuLabeledDataset
+from depthnet.data.nyu.labeled import NyuLabeledDataset
 
 COUNT, WORKERS, REPEATS, SIZE = 64, 2, 5, (480, 640)
 RIVAL = "the file opened anew for each frame, 2 workers"

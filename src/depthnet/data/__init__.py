@@ -12,18 +12,23 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from depthnet.data.bts import BtsDataset, is_bts
 from depthnet.data.cityscapes import CityscapesDataset, looks_like_cityscapes
-from depthnet.data.densedepth import DenseDepthDataset, EigenTestDataset, is_densedepth, is_densedepth_test
-from depthnet.data.fastdepth import FastDepthDataset, is_fastdepth
 from depthnet.data.folder import FolderDataset
 from depthnet.data.kitti.annotated import looks_like_kitti_depth, open_kitti_depth
 from depthnet.data.kitti.layout import looks_like_raw
 from depthnet.data.kitti.object import KittiObjectDataset, looks_like_object
 from depthnet.data.kitti.odometry import KittiOdometryDataset, looks_like_odometry
 from depthnet.data.kitti.raw import KittiRawDataset
-from depthnet.data.nyu import NyuLabeledDataset
-from depthnet.data.prepared import PreparedDataset, is_prepared
+from depthnet.data.nyu.bts import BtsDataset, looks_like_bts
+from depthnet.data.nyu.densedepth import (
+    DenseDepthDataset,
+    EigenTestDataset,
+    looks_like_densedepth,
+    looks_like_densedepth_test,
+)
+from depthnet.data.nyu.fastdepth import FastDepthDataset, looks_like_fastdepth
+from depthnet.data.nyu.labeled import NyuLabeledDataset
+from depthnet.data.prepared import PreparedDataset, looks_like_prepared
 from depthnet.data.rgbd.scannet import looks_like_scannet, open_scannet
 from depthnet.data.rgbd.sequence import looks_like_sequence, open_sequence
 from depthnet.data.rgbd.seven_scenes import looks_like_seven_scenes, open_seven_scenes
@@ -44,7 +49,7 @@ class Format:
     """Cheap test of a path: names and first bytes only."""
     open: Callable[[Path, str | None], DepthDataset]
     """Opens a path with a split."""
-    specificity: int = 0
+    specificity: int = 10
     """A fitting entry of a higher number goes before those of a lower one."""
 
 
@@ -67,50 +72,44 @@ def _never(path: Path) -> bool:
 
 
 FORMATS: dict[str, Format] = {
-    "nyu-mat": Format("a MATLAB 7.3 file (nyu_depth_v2_labeled.mat)", _is_mat, NyuLabeledDataset, 10),
-    "nyu-mat-raw": Format("the same, raw depth (only by name)", _never, partial(NyuLabeledDataset, depth="raw"), 10),
-    "prepared": Format("a folder that `depthnet prepare` wrote (index.csv)", is_prepared, PreparedDataset, 5),
-    "kitti-raw": Format("KITTI raw (dates or DATE/DRIVE_sync/image_02/data)", looks_like_raw, KittiRawDataset, 10),
+    "nyu-mat": Format("a MATLAB 7.3 file (nyu_depth_v2_labeled.mat)", _is_mat, NyuLabeledDataset),
+    "nyu-mat-raw": Format("the same, raw depth (only by name)", _never, partial(NyuLabeledDataset, depth="raw")),
+    "prepared": Format("a folder that `depthnet prepare` wrote (index.csv)", looks_like_prepared, PreparedDataset, 5),
+    "kitti-raw": Format("KITTI raw (dates or DATE/DRIVE_sync/image_02/data)", looks_like_raw, KittiRawDataset),
     "kitti-raw-literature": Format(
         "the same, velodyne projected as published evaluations do (only by name)",
         _never,
         partial(KittiRawDataset, depth="literature"),
-        10,
     ),
     "kitti-raw-annotated": Format(
-        "the same with data_depth_annotated (only by name)", _never, partial(KittiRawDataset, depth="annotated"), 10
+        "the same with data_depth_annotated (only by name)", _never, partial(KittiRawDataset, depth="annotated")
     ),
     "kitti-depth": Format(
         "KITTI's annotated depth (train/DRIVE_sync/proj_depth, val_selection_cropped or groundtruth_depth.png)",
         looks_like_kitti_depth,
         open_kitti_depth,
-        10,
     ),
-    "kitti-odometry": Format("KITTI odometry (sequences/00/image_2)", looks_like_odometry, KittiOdometryDataset, 10),
-    "kitti-object": Format(
-        "KITTI object (training/image_2, velodyne, calib)", looks_like_object, KittiObjectDataset, 10
-    ),
-    "cityscapes": Format("Cityscapes (leftImg8bit/ with disparity/)", looks_like_cityscapes, CityscapesDataset, 10),
-    "tum": Format("TUM RGB-D (rgb.txt, depth.txt, groundtruth.txt)", looks_like_tum, open_tum, 10),
+    "kitti-odometry": Format("KITTI odometry (sequences/00/image_2)", looks_like_odometry, KittiOdometryDataset),
+    "kitti-object": Format("KITTI object (training/image_2, velodyne, calib)", looks_like_object, KittiObjectDataset),
+    "cityscapes": Format("Cityscapes (leftImg8bit/ with disparity/)", looks_like_cityscapes, CityscapesDataset),
+    "tum": Format("TUM RGB-D (rgb.txt, depth.txt, groundtruth.txt)", looks_like_tum, open_tum),
     "7scenes": Format(
-        "7-Scenes (seq-01/frame-000000.color.png, .depth.png, .pose.txt)",
-        looks_like_seven_scenes,
-        open_seven_scenes,
-        10,
+        "7-Scenes (seq-01/frame-000000.color.png, .depth.png, .pose.txt)", looks_like_seven_scenes, open_seven_scenes
     ),
     "7scenes-raw": Format(
         "the same, depth and pose of the depth camera as stored (only by name)",
         _never,
         partial(open_seven_scenes, registered=False),
-        10,
     ),
-    "scannet": Format("ScanNet (NAME.sens, or color/ depth/ pose/ intrinsic/)", looks_like_scannet, open_scannet, 10),
-    "sequence": Format("a sequence folder (images/ depth/ K.txt poses.txt)", looks_like_sequence, open_sequence, 10),
-    "fastdepth": Format("FastDepth (train/SCENE/NNNNN.h5, val/official/NNNNN.h5)", is_fastdepth, FastDepthDataset, 10),
-    "bts": Format("BTS (SCENE/rgb_NNNNN.jpg, sync_depth_NNNNN.png; or a list of them)", is_bts, BtsDataset, 10),
-    "densedepth": Format("DenseDepth's nyu_data (.zip or nyu2_train.csv)", is_densedepth, DenseDepthDataset, 10),
-    "densedepth-test": Format("its nyu_test (eigen_test_rgb.npy)", is_densedepth_test, EigenTestDataset, 10),
-    "folder": Format("a folder with rgb/NAME.(jpg|png|webp) and depth/NAME.png", _is_folder, FolderDataset),
+    "scannet": Format("ScanNet (NAME.sens, or color/ depth/ pose/ intrinsic/)", looks_like_scannet, open_scannet),
+    "sequence": Format("a sequence folder (images/ depth/ K.txt poses.txt)", looks_like_sequence, open_sequence),
+    "fastdepth": Format(
+        "FastDepth (train/SCENE/NNNNN.h5, val/official/NNNNN.h5)", looks_like_fastdepth, FastDepthDataset
+    ),
+    "bts": Format("BTS (SCENE/rgb_NNNNN.jpg, sync_depth_NNNNN.png; or a list of them)", looks_like_bts, BtsDataset),
+    "densedepth": Format("DenseDepth's nyu_data (.zip or nyu2_train.csv)", looks_like_densedepth, DenseDepthDataset),
+    "densedepth-test": Format("its nyu_test (eigen_test_rgb.npy)", looks_like_densedepth_test, EigenTestDataset),
+    "folder": Format("a folder with rgb/NAME.(jpg|png|webp) and depth/NAME.png", _is_folder, FolderDataset, 0),
 }
 
 

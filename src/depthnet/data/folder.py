@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from depthnet.data.nyu import is_nyu_labeled, nyu_guards, nyu_positions
+from depthnet.data.nyu.frames import is_nyu_labeled, nyu_guards, nyu_positions
 from depthnet.data.samples import DepthDataset, RawSample, build_intrinsics
 from depthnet.data.splits import NYU_SPLITS
 from depthnet.errors import InputError

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthnet.data.folder import IMAGE_SUFFIXES, SPLIT_FILES, read_split_lists
-from depthnet.data.nyu import is_nyu_labeled, nyu_guards, nyu_positions
+from depthnet.data.nyu.frames import is_nyu_labeled, nyu_guards, nyu_positions
 from depthnet.data.prepared_index import PreparedIndex, is_index, read_index
 from depthnet.data.samples import DepthDataset, RawSample, build_intrinsics
 from depthnet.data.splits import NYU_SPLITS
@@ -28,7 +28,7 @@ INDEX_FILE = "index.csv"
 RECIPE_FILE = "prepare.json"
 
 
-def is_prepared(path: Path) -> bool:
+def looks_like_prepared(path: Path) -> bool:
     """True for a folder with the list or the recipe of a prepared tree."""
     return path.is_dir() and ((path / RECIPE_FILE).is_file() or is_index(path / INDEX_FILE))
 

@@ -22,7 +22,7 @@ from depthnet.data.kitti.calibration import RIGHT as KITTI_RIGHT
 from depthnet.data.kitti.layout import looks_like_raw
 from depthnet.data.kitti.raw import KittiRawDataset
 from depthnet.data.middlebury import find_middlebury
-from depthnet.data.prepared import PreparedDataset, is_prepared
+from depthnet.data.prepared import PreparedDataset, looks_like_prepared
 from depthnet.errors import InputError
 from depthnet.geometry.disparity import depth_to_disparity_px, disparity_px_to_depth
 from depthnet.io.images import read_rgb
@@ -241,7 +241,7 @@ STEREO_FORMATS: dict[str, StereoFormat] = {
     "middlebury": StereoFormat(
         "scenes with im0.png, im1.png and calib.txt", lambda path: bool(find_middlebury(path)), MiddleburyStereo
     ),
-    "prepared": StereoFormat("a prepared tree with right/ and index.csv", is_prepared, PreparedStereo),
+    "prepared": StereoFormat("a prepared tree with right/ and index.csv", looks_like_prepared, PreparedStereo),
 }
 
 

@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from depthnet.data.nyu import NYU_CAMERA, NYU_SIZE, DepthKind, NyuLabeledDataset
+from depthnet.data.nyu.frames import NYU_CAMERA, NYU_SIZE
+from depthnet.data.nyu.labeled import DepthKind, NyuLabeledDataset
 from depthnet.errors import InputError
 from depthnet.geometry.camera import scale_intrinsics
 from depthnet.prepare.source import DroppedFrame, PreparedFrame

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from depthnet.data.nyu import NyuLabeledDataset
+from depthnet.data.nyu.labeled import NyuLabeledDataset
 from depthnet.errors import InputError, MissingTierError
 
 pytest.importorskip("h5py")
@@ -195,7 +195,7 @@ def test_a_pickle_holds_no_open_file(make_mat: MakeMat) -> None:
 READ_SOME = """
 import sys
 from pathlib import Path
-from depthnet.data.nyu import NyuLabeledDataset
+from depthnet.data.nyu.labeled import NyuLabeledDataset
 data = NyuLabeledDataset(sys.argv[1])
 total = sum(float(data[i].depth.sum()) for i in (0, 700, 1448))
 status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from depthnet.data import open_dataset
-from depthnet.data.bts import BtsDataset
+from depthnet.data.nyu.bts import BtsDataset
 from depthnet.data.splits import nyu_sync_frames
 from depthnet.errors import InputError
 

@@ -24,9 +24,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from depthnet.data.file_tree import FileTree
-from depthnet.data.npy_frames import NpyFrames
-from depthnet.data.nyu import check_nyu_depth, nyu_camera
+from depthnet.data.nyu.file_tree import FileTree
+from depthnet.data.nyu.frames import check_nyu_depth, nyu_camera
+from depthnet.data.nyu.npy_frames import NpyFrames
 from depthnet.data.samples import DepthDataset, RawSample
 from depthnet.data.splits import nyu_labeled_indices
 from depthnet.errors import InputError
@@ -151,13 +151,13 @@ class EigenTestDataset(DepthDataset):
         return check_nyu_depth(self._depths.read(index), f"{self._depths.where}: frame {index}")
 
 
-def is_densedepth(path: Path) -> bool:
+def looks_like_densedepth(path: Path) -> bool:
     """Whether a folder or `.zip` holds ``nyu2_train.csv`` or ``nyu2_test.csv``, in ``data/`` or not."""
     lists = [f"{base}nyu2_{part}.csv" for base in ("", "data/") for part in SPLITS]
     return any(name in lists for name in _zip_names(path)) or any((path / name).is_file() for name in lists)
 
 
-def is_densedepth_test(path: Path) -> bool:
+def looks_like_densedepth_test(path: Path) -> bool:
     """Whether a folder or `.zip` holds the two arrays of the test frames."""
     return any(name.rpartition("/")[2] == _TEST_ARRAYS[0] for name in _zip_names(path)) or all(
         (path / name).is_file() for name in _TEST_ARRAYS

@@ -9,7 +9,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from depthnet.data.file_tree import FileTree
+from depthnet.data.nyu.file_tree import FileTree
 from depthnet.errors import InputError
 
 

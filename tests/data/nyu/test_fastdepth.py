@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from depthnet.data import open_dataset
-from depthnet.data.fastdepth import FastDepthDataset
+from depthnet.data.nyu.fastdepth import FastDepthDataset
 from depthnet.errors import InputError, MissingTierError
 
 h5py = pytest.importorskip("h5py")

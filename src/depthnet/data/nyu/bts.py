@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from depthnet.data.nyu import NYU_CAMERA, check_nyu_depth, nyu_camera
+from depthnet.data.nyu.frames import NYU_CAMERA, check_nyu_depth, nyu_camera
 from depthnet.data.samples import DepthDataset, RawSample
 from depthnet.data.splits import nyu_labeled_indices, nyu_sync_frames
 from depthnet.errors import InputError
@@ -96,7 +96,7 @@ class BtsDataset(DepthDataset):
         return check_nyu_depth(read_depth_png(self._depths[index]), self._depths[index])
 
 
-def is_bts(path: Path) -> bool:
+def looks_like_bts(path: Path) -> bool:
     """Whether a folder holds such scenes at one of the usual places, or a file is a list of such pairs."""
     if path.is_dir():
         return bool(_find_parts(path))

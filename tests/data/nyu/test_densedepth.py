@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from depthnet.data import open_dataset
-from depthnet.data.densedepth import DenseDepthDataset, EigenTestDataset
+from depthnet.data.nyu.densedepth import DenseDepthDataset, EigenTestDataset
 from depthnet.data.splits import nyu_labeled_indices
 from depthnet.errors import InputError
 

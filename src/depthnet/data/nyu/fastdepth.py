@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from depthnet.data.nyu import check_nyu_depth, nyu_camera
+from depthnet.data.nyu.frames import check_nyu_depth, nyu_camera
 from depthnet.data.samples import DepthDataset, RawSample
 from depthnet.errors import InputError, MissingTierError
 
@@ -95,7 +95,7 @@ class FastDepthDataset(DepthDataset):
             raise InputError(f"{path}: not a whole HDF5 file ({reason}); copy or fetch it again.") from error
 
 
-def is_fastdepth(path: Path) -> bool:
+def looks_like_fastdepth(path: Path) -> bool:
     """Whether a folder holds frames as ``[train|val]/SCENE/NNNNN.h5``, judged by the first few names of each part."""
     if not path.is_dir():
         return False
