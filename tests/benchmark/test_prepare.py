@@ -35,7 +35,7 @@ def test_the_raw_frames_are_like_real_ones(shared_data: Path) -> None:
 
     from PIL import Image
 
-    from depthnet.prepare.nyu_raw_files import decode_disparity
+    from depthnet.prepare.nyu_raw.files import decode_disparity
     from depthnet.prepare.scene_job import _ENCODER
 
     file = shared_data / "nyu_raw_sample" / "d-sample.pgm"

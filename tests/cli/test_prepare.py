@@ -166,7 +166,7 @@ def test_the_raw_dump_becomes_a_tree_of_registered_frames(depthnet: Shell, tmp_p
     import numpy as np
 
     from depthnet.benchmark.prepare import raw_disparity, raw_picture
-    from depthnet.prepare.nyu_raw_files import write_raw_frame
+    from depthnet.prepare.nyu_raw.files import write_raw_frame
 
     for number in range(3):
         write_raw_frame(tmp_path / "raw" / "study_0001", 1.3e9 + number, raw_disparity(number), raw_picture(number))

@@ -19,10 +19,10 @@ pytest.importorskip("scipy")
 
 from depthnet.errors import InputError, MissingTierError, ShapeError
 from depthnet.prepare.infill import infill_colorization, infill_colorization_reference
-from depthnet.prepare.infill_compile import compiled
-from depthnet.prepare.infill_elimination import Block
-from depthnet.prepare.infill_order import dissect
-from depthnet.prepare.infill_stencil import build_weights
+from depthnet.prepare.infill.compile import compiled
+from depthnet.prepare.infill.elimination import Block
+from depthnet.prepare.infill.order import dissect
+from depthnet.prepare.infill.stencil import build_weights
 
 SIZE = (30, 41)
 Frame = tuple[NDArray[np.uint8], NDArray[np.float64]]

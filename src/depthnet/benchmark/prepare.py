@@ -18,7 +18,7 @@ from depthnet.benchmark.timing import measure, result
 from depthnet.data.kitti.velodyne import project_velodyne
 from depthnet.data.synthetic import Walk, build_room, develop, meter, nyu_like_intrinsics, pack_scene, render
 from depthnet.prepare.nyu_raw import NyuRawOptions, NyuRawSource
-from depthnet.prepare.nyu_raw_files import write_raw_frame
+from depthnet.prepare.nyu_raw.files import write_raw_frame
 from depthnet.prepare.scene_job import ImageFormat, SceneJob
 from depthnet.prepare.tree import build_recipe, open_tree
 

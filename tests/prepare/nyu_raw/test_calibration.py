@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from depthnet.data.nyu.frames import NYU_CAMERA, NYU_SIZE
-from depthnet.prepare.nyu_calibration import (
+from depthnet.prepare.nyu_raw.calibration import (
     COLOUR_CAMERA,
     DEPTH_CAMERA,
     RAW_SIZE,

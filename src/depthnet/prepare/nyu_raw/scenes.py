@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from depthnet.errors import InputError
-from depthnet.prepare.nyu_raw_files import INDEX_NAME, RawName, parse_raw_name
+from depthnet.prepare.nyu_raw.files import INDEX_NAME, RawName, parse_raw_name
 
 # Folders below the given one that are looked through: DUMP/PART/SCENE, and one to spare.
 _MAX_DEPTH = 3

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from depthnet.prepare.nyu_calibration import COLOUR_CAMERA, LensCamera
-from depthnet.prepare.undistortion import bilinear_map, undistort_image
+from depthnet.prepare.nyu_raw.calibration import COLOUR_CAMERA, LensCamera
+from depthnet.prepare.nyu_raw.undistortion import bilinear_map, undistort_image
 
 
 def lens(**terms: float) -> LensCamera:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from depthnet.errors import InputError, ShapeError
-from depthnet.prepare.nyu_raw_files import (
+from depthnet.prepare.nyu_raw.files import (
     Accelerometer,
     decode_accelerometer,
     decode_colour,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from depthnet.errors import ShapeError
-from depthnet.prepare.nyu_calibration import COLOUR_CAMERA, DEPTH_CAMERA, RAW_SIZE, VALID_REGION, colour_from_depth
-from depthnet.prepare.nyu_registration import register_disparity
+from depthnet.prepare.nyu_raw.calibration import COLOUR_CAMERA, DEPTH_CAMERA, RAW_SIZE, VALID_REGION, colour_from_depth
+from depthnet.prepare.nyu_raw.registration import register_disparity
 
 
 def empty() -> np.ndarray[Any, Any]:

@@ -3,7 +3,7 @@
 The system (I - W + G) x = G d has one row per pixel: W holds the weights of its neighbours, which sum to 1, and G is
 alpha where depth d is known. It is solved in two parts that take turns. Unknown pixels have no pull of their own and
 relaxation stalls there, across edges above all; they are factorised once and solved exactly (`infill_elimination`).
-Known ones forget an error at least by 1 / (1 + alpha) with each sweep (`infill_stencil`).
+Known ones forget an error at least by 1 / (1 + alpha) with each sweep (`stencil`).
 
 How far the answer is from the system's is known, not hoped for. Let E be the largest error before a turn. A swept pixel
 is a mean of neighbours times 1 / (1 + alpha), plus a constant; an unknown pixel is a mean of swept ones. So the error
@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthnet.errors import InputError, MissingTierError, ShapeError
-from depthnet.prepare.infill_compile import compiled
-from depthnet.prepare.infill_elimination import Block
-from depthnet.prepare.infill_stencil import build_weights, relax
+from depthnet.prepare.infill.compile import compiled
+from depthnet.prepare.infill.elimination import Block
+from depthnet.prepare.infill.stencil import build_weights, relax
 
 #: Bound on the relative error that sweeps leave, everywhere.
 TOLERANCE = 1e-5

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthnet.errors import ShapeError
-from depthnet.prepare.nyu_calibration import (
+from depthnet.prepare.nyu_raw.calibration import (
     COLOUR_CAMERA,
     DEPTH_CAMERA,
     NO_DISPARITY,

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from depthnet.errors import InputError, ShapeError
 from depthnet.io.files import atomic_path
-from depthnet.prepare.nyu_calibration import NO_DISPARITY, RAW_SIZE
+from depthnet.prepare.nyu_raw.calibration import NO_DISPARITY, RAW_SIZE
 
 INDEX_NAME = "INDEX.txt"
 _NAME = re.compile(r"(?P<kind>[dra])-(?P<time>\d+\.\d+)-(?P<tick>\d+)\.(?P<suffix>pgm|ppm|dump)")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from depthnet.prepare.nyu_calibration import Floats, LensCamera
+from depthnet.prepare.nyu_raw.calibration import Floats, LensCamera
 
 
 @dataclass(frozen=True)

@@ -20,15 +20,16 @@ from numpy.typing import NDArray
 from depthnet.data.splits import nyu_raw_train_scenes
 from depthnet.errors import ConfigError, InputError
 from depthnet.geometry.camera import crop_intrinsics
-from depthnet.prepare.nyu_calibration import COLOUR_CAMERA, TOOLBOX_MAX_DEPTH, VALID_REGION, Floats
-from depthnet.prepare.nyu_raw_files import (
+from depthnet.prepare.nyu_raw.calibration import COLOUR_CAMERA, TOOLBOX_MAX_DEPTH, VALID_REGION, Floats
+from depthnet.prepare.nyu_raw.files import (
     INDEX_NAME,
     Accelerometer,
     decode_accelerometer,
     decode_colour,
     decode_disparity,
 )
-from depthnet.prepare.nyu_raw_scenes import (
+from depthnet.prepare.nyu_raw.registration import register_disparity
+from depthnet.prepare.nyu_raw.scenes import (
     SceneFiles,
     SceneLocation,
     SyncedFrame,
@@ -36,10 +37,9 @@ from depthnet.prepare.nyu_raw_scenes import (
     open_scene,
     synchronise,
 )
-from depthnet.prepare.nyu_registration import register_disparity
+from depthnet.prepare.nyu_raw.toolbox import project_depth_map
+from depthnet.prepare.nyu_raw.undistortion import undistort_image
 from depthnet.prepare.source import DroppedFrame, PreparedFrame
-from depthnet.prepare.toolbox import project_depth_map
-from depthnet.prepare.undistortion import undistort_image
 
 _log = logging.getLogger(__name__)
 

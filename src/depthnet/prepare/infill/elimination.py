@@ -6,7 +6,7 @@ computed as 1 - w, but as the sum of what its row still gives to others plus wha
 multiplies or divides positive numbers, so each entry of the factors and of the solution keeps its full relative
 precision however nearly singular the block is, and a constant outside the block comes out constant inside.
 
-The order is that of `infill_order`. About n^1.5 operations for a solid block of n pixels, far fewer for the thin holes
+The order is that of `order`. About n^1.5 operations for a solid block of n pixels, far fewer for the thin holes
 of a sensor; memory n log n.
 """
 
@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from depthnet.prepare.infill_compile import compiled
-from depthnet.prepare.infill_order import count_storage, dissect, find_rims
+from depthnet.prepare.infill.compile import compiled
+from depthnet.prepare.infill.order import count_storage, dissect, find_rims
 
 Ints = NDArray[Any]
 Floats = NDArray[Any]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from depthnet.prepare.nyu_raw_files import decode_colour, decode_disparity
-from depthnet.prepare.toolbox import project_depth_map
+from depthnet.prepare.nyu_raw.files import decode_colour, decode_disparity
+from depthnet.prepare.nyu_raw.toolbox import project_depth_map
 
 # fx fy cx cy k1 k2 p1 p2 k3
 RGB = (518.85790117450188, 519.46961112127485, 325.58244941119034, 253.73616633400465, 0.20796615318809061,

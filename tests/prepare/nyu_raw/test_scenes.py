@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from depthnet.errors import InputError
-from depthnet.prepare.nyu_raw_scenes import SceneFiles, find_scenes, match_nearest, open_scene, synchronise
+from depthnet.prepare.nyu_raw.scenes import SceneFiles, find_scenes, match_nearest, open_scene, synchronise
 
 DEPTH, COLOUR, ACCELEROMETER = "d-10.000000-1.pgm", "r-10.010000-2.ppm", "a-10.001000-3.dump"
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from depthnet.prepare.nyu_calibration import (
+from depthnet.prepare.nyu_raw.calibration import (
     COLOUR_CAMERA,
     DEPTH_CAMERA,
     NO_DISPARITY,
@@ -31,7 +31,7 @@ from depthnet.prepare.nyu_calibration import (
     disparity_to_metres,
     toolbox_transform,
 )
-from depthnet.prepare.undistortion import bilinear_map, undistort_image
+from depthnet.prepare.nyu_raw.undistortion import bilinear_map, undistort_image
 
 #: Fewer counts than this are dropped after interpolation.
 _MIN_DISPARITY = 600

@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from depthnet.errors import ConfigError, InputError
-from depthnet.prepare.nyu_calibration import COLOUR_CAMERA, VALID_REGION
 from depthnet.prepare.nyu_raw import FAULTY_FRAMES, NyuRawOptions, NyuRawSource
-from depthnet.prepare.nyu_raw_files import Accelerometer, write_raw_frame
-from depthnet.prepare.nyu_registration import register_disparity
+from depthnet.prepare.nyu_raw.calibration import COLOUR_CAMERA, VALID_REGION
+from depthnet.prepare.nyu_raw.files import Accelerometer, write_raw_frame
+from depthnet.prepare.nyu_raw.registration import register_disparity
+from depthnet.prepare.nyu_raw.toolbox import project_depth_map
+from depthnet.prepare.nyu_raw.undistortion import undistort_image
 from depthnet.prepare.source import DroppedFrame, PreparedFrame
-from depthnet.prepare.toolbox import project_depth_map
-from depthnet.prepare.undistortion import undistort_image
 
 START = 1300000000.0
 
