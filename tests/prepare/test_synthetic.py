@@ -97,6 +97,14 @@ def test_a_tree_has_the_same_bytes_whatever_the_workers(tmp_path: Path) -> None:
             assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes(), path
 
 
+def test_a_tree_is_given_more_rooms(tmp_path: Path) -> None:
+    prepare(SyntheticSource(replace(TINY, rooms=1, frames=1)), tmp_path / "rooms", 1)
+    more = prepare(SyntheticSource(replace(TINY, frames=1)), tmp_path / "rooms", 1)
+    assert (more.new, more.totals.frames) == (["room_000001"], 2)
+    with pytest.raises(InputError, match="frames 1, now 2"):
+        prepare(SyntheticSource(TINY), tmp_path / "rooms", 1)
+
+
 def test_the_command_makes_data_that_opens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [
         "prepare",

@@ -87,6 +87,8 @@ class SyntheticSource:
     """Rooms of a seed; can be pickled."""
 
     name = "synthetic"
+    #: A tree may be given more rooms.
+    scene_options = ("rooms",)
 
     def __init__(self, options: SyntheticOptions | None = None) -> None:
         """Note the options; nothing is built.

@@ -65,6 +65,7 @@ def frames(source: NyuRawSource, scene: str = "attic_0001") -> tuple[list[Prepar
 def test_frames_of_a_scene(make_scene: Callable[..., Path]) -> None:
     source = NyuRawSource(make_scene().parent)
     assert source.scenes() == ["attic_0001"]
+    assert source.count_frames("attic_0001") == 3
     good, dropped = frames(source)
     assert not dropped
     assert [frame.name for frame in good] == ["00000", "00001", "00002"]
@@ -133,6 +134,7 @@ def test_bad_frames_are_dropped_with_their_reason_and_keep_their_number(make_sce
     write_raw_frame(folder, START + 0.3, np.full((480, 640), 2047, np.uint16), image_of(3), colour_delay_s=0.01)
     depth[4].unlink()
     good, dropped = frames(NyuRawSource(folder))
+    assert NyuRawSource(folder).count_frames("attic_0001") == len(good) + len(dropped)
     assert [frame.name for frame in good] == ["00000", "00004"]
     assert good[1].image[240, 320, 1] == 5
     assert [frame.name for frame in dropped] == [depth[i].stem for i in (4, 1, 2, 3)]

@@ -98,6 +98,8 @@ class NyuRawSource:
     """Scenes of the raw dump; can be pickled."""
 
     name = "nyu-raw"
+    #: A tree of the training scenes may be completed with the others.
+    scene_options = ("split",)
 
     def __init__(self, path: str | Path, options: NyuRawOptions | None = None) -> None:
         """Look for scenes; no frame is read.
@@ -121,6 +123,11 @@ class NyuRawSource:
     def scenes(self) -> list[str]:
         """Names of the scenes, sorted."""
         return list(self._locations)
+
+    def count_frames(self, scene: str) -> int:
+        """Depth frames of a scene that are taken, good or bad; a look at its list of files."""
+        with open_scene(self._location(scene)) as files:
+            return -(-len(files.depth) // self.options.every) + sum(1 for _ in _missing(files))
 
     def frames(self, scene: str) -> Iterator[PreparedFrame | DroppedFrame]:
         """Frames of one scene in the order of their depth frames, one in memory at a time.
