@@ -74,6 +74,16 @@ def test_options_that_only_choose_scenes_may_change(source: TinySource, tree: Pa
         prepare(Chosen(source.path, TinyOptions(count=4)), tree)
 
 
+def test_a_scene_recorded_with_other_columns_is_done_again(source: TinySource, tree: Path) -> None:
+    index = (tree / "index.csv").read_bytes()
+    record = tree / "scenes" / "b.json"
+    record.write_text(record.read_text().replace(",,,\\n", "\\n"))
+    assert check_scene(tree, "a")
+    assert not check_scene(tree, "b")
+    assert prepare(source, tree, workers=1).new == ["b"]
+    assert (tree / "index.csv").read_bytes() == index
+
+
 def test_the_version_that_began_a_tree_is_kept_and_no_reason_to_refuse(source: TinySource, tree: Path) -> None:
     file = tree / "prepare.json"
     file.write_text(file.read_text().replace('"depthnet": "', '"depthnet": "0.'))

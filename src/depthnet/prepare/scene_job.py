@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from depthnet.data.prepared import RECIPE_FILE
-from depthnet.data.prepared_index import PLAIN_NAME, IndexRow
+from depthnet.data.prepared_index import COLUMNS, PLAIN_NAME, IndexRow
 from depthnet.data.samples import check_depth
 from depthnet.errors import DepthNetError, InputError, MissingTierError
 from depthnet.io.depth import MAX_PNG_DEPTH, write_depth_png
@@ -205,11 +205,15 @@ def record_path(out: Path, scene: str) -> Path:
 
 
 def read_record(file: Path) -> SceneRecord | None:
-    """Read a scene's record; None when there is none, or none that can be read."""
-    with suppress(OSError, ValueError, TypeError):
+    """Read a scene's record; None when there is none, or none that can be read.
+
+    One whose lines have other columns is of an earlier version of the tree: its scene must be done again.
+    """
+    with suppress(OSError, ValueError, TypeError, AttributeError):
         record = SceneRecord(**json.loads(file.read_text(encoding="utf-8")))
         record.dropped = [(name, reason) for name, reason in record.dropped]
-        return record
+        if all(line.count(",") == len(COLUMNS) - 1 for line in record.lines):
+            return record
     return None
 
 
