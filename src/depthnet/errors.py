@@ -19,3 +19,8 @@ class ConfigError(DepthNetError, ValueError):
 
 class MissingTierError(DepthNetError, ImportError):
     """A function needs packages of an install tier that is not there."""
+
+
+def one_line(error: BaseException, limit: int = 120) -> str:
+    """The text of another library's error in one line of at most ``limit`` characters; may be empty."""
+    return " ".join(str(error).split())[:limit]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from depthnet.cores import usable_cores
 
 
 def measure(functions: dict[str, Callable[[], object]], repeats: int, warmup: int = 1) -> dict[str, float]:
@@ -44,6 +45,5 @@ def machine() -> str:
         fields = dict(line.split(":", 1) for line in cpuinfo.read_text().splitlines() if ":" in line)
         fields = {key.strip(): value.strip() for key, value in fields.items()}
         name, flags = fields.get("model name", name), fields.get("flags", "")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     bf16 = "with" if {"avx512_bf16", "amx_bf16"} & set(flags.split()) else "without"
-    return f"{name}, {cores} cores, {bf16} bf16 instructions"
+    return f"{name}, {usable_cores()} cores, {bf16} bf16 instructions"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -15,6 +14,7 @@ from depthnet.check.frames import FrameFacts, measure_frame
 from depthnet.check.report import Report, format_report
 from depthnet.check.rules import RULES, Finding, Survey, find_problems
 from depthnet.config import CheckConfig
+from depthnet.cores import usable_cores
 from depthnet.data import open_dataset
 from depthnet.data.samples import DepthDataset
 from depthnet.errors import ConfigError, InputError
@@ -44,8 +44,7 @@ def check_path(path: str, config: CheckConfig, on_progress: OnProgress | None = 
     dataset = open_dataset(path, config.split, config.format)
     workers = config.workers
     if workers is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        workers = cores if (config.limit or len(dataset)) >= _FEW else 1
+        workers = usable_cores() if (config.limit or len(dataset)) >= _FEW else 1
     return check_dataset(dataset, config.limit, workers, on_progress)
 
 

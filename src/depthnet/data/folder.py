@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthnet.data.nyu.frames import is_nyu_labeled, nyu_guards, nyu_positions
-from depthnet.data.samples import DepthDataset, RawSample, build_intrinsics
+from depthnet.data.samples import DepthDataset, RawSample, build_intrinsics, check_same_size
 from depthnet.data.splits import NYU_SPLITS
 from depthnet.errors import InputError
 from depthnet.geometry.camera import scale_intrinsics
@@ -66,11 +66,7 @@ class FolderDataset(DepthDataset):
     def read_raw(self, index: int) -> RawSample:
         """Decode pair ``index``; its image and depth must have one size."""
         image, depth = read_rgb(self._images[index]), self.read_depth(index)
-        if image.shape[:2] != depth.shape:
-            raise InputError(
-                f"{self._depth_path(index)}: depth is {depth.shape[1]}x{depth.shape[0]} and its image "
-                f"{image.shape[1]}x{image.shape[0]}; the two must have one size: resize one of them."
-            )
+        check_same_size(image, depth, self._depth_path(index))
         K = self._scaled_intrinsics(image.shape[0], image.shape[1])
         return RawSample(image=image, depth=depth, K=K, name=self.names[index])
 

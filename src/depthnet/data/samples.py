@@ -319,3 +319,24 @@ def check_depth(depth: NDArray[np.floating[Any]], where: str | Path) -> NDArray[
             "write 0 where unknown."
         )
     return np.ascontiguousarray(depth, dtype=np.float32)
+
+
+def check_same_size(
+    image: NDArray[np.uint8], depth: NDArray[np.float32], file: str | Path, next_step: str = "resize one of them"
+) -> None:
+    """Image and depth of a registered pair must have one size.
+
+    Args:
+        image: RGB, (H, W, 3).
+        depth: metres, (H, W).
+        file: where the depth comes from, for the message.
+        next_step: what to do about it.
+
+    Raises:
+        InputError: if they differ.
+    """
+    if image.shape[:2] != depth.shape:
+        raise InputError(
+            f"{file}: depth is {depth.shape[1]}x{depth.shape[0]} and its image {image.shape[1]}x{image.shape[0]}; the "
+            f"two must have one size: {next_step}."
+        )

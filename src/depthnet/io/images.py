@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from depthnet.errors import DepthNetError, InputError
+from depthnet.errors import DepthNetError, InputError, one_line
 from depthnet.geometry.camera import focal_from_35mm
 
 RGB: TypeAlias = NDArray[np.uint8]
@@ -154,7 +154,7 @@ def _readable(name: str | Path) -> Iterator[None]:
     except UnidentifiedImageError as error:
         raise InputError(f"{name}: not an image that Pillow can read; pass a JPEG, PNG, WebP or TIFF file.") from error
     except _DAMAGED as error:
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = one_line(error) or type(error).__name__
         raise InputError(f"{name}: damaged or truncated image ({reason}); copy or export it again.") from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthnet.checkpoint import METADATA_KEY, ModelInfo, load_network
-from depthnet.errors import InputError, MissingTierError
+from depthnet.cores import usable_cores
+from depthnet.errors import InputError, MissingTierError, one_line
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -59,7 +59,7 @@ def _load_onnx(path: Path, device: str | None, threads: int | None) -> Runtime:
         raise MissingTierError(f'{path}: a .onnx model needs onnxruntime: pip install "depthnet"') from error
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.intra_op_num_threads = threads or _cores()
+    options.intra_op_num_threads = threads or usable_cores()
     options.inter_op_num_threads = 1
     # Idle threads sleep instead of spinning: decoding and writing run beside the network, and on two busy
     # cores spinning made the network itself 1.6 times slower.
@@ -69,7 +69,7 @@ def _load_onnx(path: Path, device: str | None, threads: int | None) -> Runtime:
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # onnxruntime raises its own undocumented classes
-        reason = " ".join(str(error).split())[:120]
+        reason = one_line(error)
         raise InputError(f"{path}: onnxruntime cannot load it ({reason}); export or copy it again.") from error
     if device not in (None, "cpu") and session.get_providers()[0] != "CUDAExecutionProvider":
         raise InputError(f"--device {device}: onnxruntime could not start CUDA here; check the driver or use cpu.")
@@ -81,11 +81,6 @@ def _load_onnx(path: Path, device: str | None, threads: int | None) -> Runtime:
         return depth
 
     return Runtime(info, run, f"ONNX Runtime, {session.get_providers()[0].removesuffix('ExecutionProvider')}")
-
-
-def _cores() -> int:
-    """Cores that this process may use; all of them where the system does not tell."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _providers(available: Sequence[str], device: str | None) -> list[Any]:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Generator, Iterable
 from typing import Any
 
-from depthnet.errors import InputError, MissingTierError
+from depthnet.errors import InputError, MissingTierError, one_line
 from depthnet.prepare.scene_job import SceneJob, SceneOutcome
 
 _CONNECT_SECONDS = 15.0
@@ -42,8 +42,8 @@ def run_on_cluster(job: SceneJob, scenes: Iterable[str], address: str) -> Genera
         client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
-            f"--cluster {address}: no Dask scheduler answers ({_one_line(error)}); start one with `dask scheduler` and "
-            "give its address, like tcp://HOST:8786."
+            f"--cluster {address}: no Dask scheduler answers ({one_line(error, 200)}); start one with "
+            "`dask scheduler` and give its address, like tcp://HOST:8786."
         ) from error
     with client:
         try:
@@ -74,11 +74,8 @@ def _outcome(future: Any, scene: str, address: str) -> SceneOutcome:
         ) from error
     except ImportError as error:
         raise InputError(
-            f"--cluster {address}: its workers cannot run this ({_one_line(error)}); install the same depthnet there."
+            f"--cluster {address}: its workers cannot run this ({one_line(error, 200)}); install the same depthnet "
+            "there."
         ) from error
     except Exception as error:  # workers that died, results that cannot be pickled
-        return SceneOutcome(scene, error=f"scene {scene}: {type(error).__name__}: {_one_line(error)}")
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200]
+        return SceneOutcome(scene, error=f"scene {scene}: {type(error).__name__}: {one_line(error, 200)}")

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+from depthnet.cores import usable_cores
 from depthnet.data.prepared_index import PLAIN_NAME
 from depthnet.errors import DepthNetError, InputError
 from depthnet.prepare.cluster import run_on_cluster
@@ -100,7 +101,7 @@ def prepare(
         missing = [scene for scene in scenes if not check_scene(out, scene)]
         _forget_damaged(out, set(scenes))
         job = SceneJob(source, out, image_format, recipe)
-        count = min(workers or _usable_cores(), max(len(missing), 1))
+        count = min(workers or usable_cores(), max(len(missing), 1))
         events: Generator[FramesDone | SceneOutcome] | Generator[SceneOutcome]
         events = run_on_cluster(job, missing, cluster) if cluster else run_local(job, missing, count)
         course = _Course(out, PrepareProgress(len(scenes), len(scenes) - len(missing)), on_progress, on_failure)
@@ -205,7 +206,3 @@ def _forget_damaged(out: Path, listed: set[str]) -> None:
         if scene not in listed and not check_scene(out, scene):
             _log.warning("scene %s: files are missing and the source has it no more; left out of the tables", scene)
             record_path(out, scene).unlink()
-
-
-def _usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -18,7 +18,7 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from depthnet.checkpoint import ModelInfo, save_network
-from depthnet.errors import InputError
+from depthnet.errors import InputError, one_line
 from depthnet.io.depth import colourise_depth
 from depthnet.io.files import atomic_path
 from depthnet.training.loader import EpochBatches, ValidationSamples, size_at_epoch, stack
@@ -41,7 +41,7 @@ class WholeFileCheckpoints(TorchCheckpointIO):
         try:
             loaded: dict[str, Any] = torch.load(path, map_location=map_location or "cpu", weights_only=True)
         except Exception as error:  # zip, pickle, struct and torch have a kind of their own for each damage
-            reason = " ".join(str(error).split())[:120]
+            reason = one_line(error)
             raise InputError(
                 f"{path}: not a whole state of a run ({reason}); start a new run, from its weights with --init RUN."
             ) from error

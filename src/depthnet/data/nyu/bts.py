@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthnet.data.nyu.frames import NYU_CAMERA, check_nyu_depth, nyu_camera
-from depthnet.data.samples import DepthDataset, RawSample
+from depthnet.data.samples import DepthDataset, RawSample, check_same_size
 from depthnet.data.splits import nyu_labeled_indices, nyu_sync_frames
 from depthnet.errors import InputError
 from depthnet.io.depth import read_depth_png
@@ -80,11 +80,7 @@ class BtsDataset(DepthDataset):
             InputError: if a file is damaged or of another kind, the sizes differ, or the depth is in another unit.
         """
         image, depth = read_rgb(self._images[index]), self.read_depth(index)
-        if image.shape[:2] != depth.shape:
-            raise InputError(
-                f"{self._depths[index]}: depth is {depth.shape[1]}x{depth.shape[0]} and its image "
-                f"{image.shape[1]}x{image.shape[0]}; the two must have one size: fetch them again."
-            )
+        check_same_size(image, depth, self._depths[index], "fetch them again")
         return RawSample(image, depth, nyu_camera(depth.shape), self.names[index])
 
     def read_depth(self, index: int) -> NDArray[np.float32]:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from depthnet.data.nyu.file_tree import FileTree
 from depthnet.data.nyu.frames import check_nyu_depth, nyu_camera
 from depthnet.data.nyu.npy_frames import NpyFrames
-from depthnet.data.samples import DepthDataset, RawSample
+from depthnet.data.samples import DepthDataset, RawSample, check_same_size
 from depthnet.data.splits import nyu_labeled_indices
 from depthnet.errors import InputError
 from depthnet.io.depth import read_depth_png
@@ -77,11 +77,7 @@ class DenseDepthDataset(DepthDataset):
         """
         _, image_file, depth_file = self._pairs[index]
         image, depth = read_rgb(self._files.where(image_file), self._files.read(image_file)), self.read_depth(index)
-        if image.shape[:2] != depth.shape:
-            raise InputError(
-                f"{self._files.where(depth_file)}: depth is {depth.shape[1]}x{depth.shape[0]} and its image "
-                f"{image.shape[1]}x{image.shape[0]}; the two must have one size: fetch them again."
-            )
+        check_same_size(image, depth, self._files.where(depth_file), "fetch them again")
         return RawSample(image, depth, nyu_camera(depth.shape), self.names[index])
 
     def read_depth(self, index: int) -> NDArray[np.float32]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from depthnet.data.nyu.frames import check_nyu_depth, nyu_camera
 from depthnet.data.samples import DepthDataset, RawSample
-from depthnet.errors import InputError, MissingTierError
+from depthnet.errors import InputError, MissingTierError, one_line
 
 HOLDOUT = ("00001", "00201")
 _FOLDERS = {"train": "train", "holdout": "train", "test": "val", "val": "val"}
@@ -91,7 +91,7 @@ class FastDepthDataset(DepthDataset):
         except InputError:
             raise
         except _DAMAGED as error:
-            reason = " ".join(str(error).split())[:160]
+            reason = one_line(error, 160)
             raise InputError(f"{path}: not a whole HDF5 file ({reason}); copy or fetch it again.") from error
 
 

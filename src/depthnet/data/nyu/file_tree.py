@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 from typing import IO, Any
 
-from depthnet.errors import InputError
+from depthnet.errors import InputError, one_line
 
 _DAMAGED = (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 
@@ -83,7 +83,7 @@ class FileTree:
 
     def damaged(self, name: str, error: BaseException) -> InputError:
         """What to raise when reading from an opened file fails."""
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = one_line(error) or type(error).__name__
         return InputError(f"{self.where(name)}: cannot be read ({reason}); copy or fetch it again.")
 
     def _archive(self) -> zipfile.ZipFile:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from depthnet.data.nyu.frames import check_nyu_depth, nyu_guards, nyu_intrinsics, nyu_positions
 from depthnet.data.samples import DepthDataset, RawSample
 from depthnet.data.splits import NYU_LABELED_COUNT, NYU_SPLITS
-from depthnet.errors import DepthNetError, InputError, MissingTierError
+from depthnet.errors import DepthNetError, InputError, MissingTierError, one_line
 
 DepthKind = Literal["filled", "raw"]
 _VARIABLES: dict[str, str] = {"filled": "depths", "raw": "rawDepths"}
@@ -142,7 +142,7 @@ def _damage_told(path: Path, where: str = "") -> Iterator[None]:
         raise
     except _DAMAGED as error:
         raise InputError(
-            f"{path}: {where}truncated or damaged ({_one_line(error)}); the official file has 2 972 037 809 bytes: "
+            f"{path}: {where}truncated or damaged ({one_line(error, 160)}); the official file has 2 972 037 809 bytes: "
             "fetch it again."
         ) from error
 
@@ -206,7 +206,3 @@ def _cache_bytes(variable: Any) -> int:
 def _text(codes: Any) -> str:
     """MATLAB text: UTF-16 code units, (length, 1)."""
     return np.asarray(codes).astype("<u2").tobytes().decode("utf-16-le")
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:160]

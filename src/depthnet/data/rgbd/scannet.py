@@ -34,6 +34,7 @@ from depthnet.data.rgbd.video import (
     check_principal_point,
     check_transform,
     files_by_stem,
+    holds_only,
     natural_key,
     read_matrix,
     refuse_split,
@@ -238,10 +239,7 @@ def open_scannet(path: str | Path, split: str | None = None) -> DepthDataset:
 
 def looks_like_scannet(path: Path) -> bool:
     """Whether a path is an archive, a scene, or a folder of scenes and nothing else."""
-    if is_sens(path) or is_scene(path):
-        return True
-    folders = subfolders(path)
-    return bool(folders) and all(is_scene(folder) for folder in folders)
+    return is_sens(path) or is_scene(path) or holds_only(path, is_scene)
 
 
 def is_sens(path: Path) -> bool:

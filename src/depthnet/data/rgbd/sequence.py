@@ -18,7 +18,6 @@ from depthnet.data.rgbd.video import (
     check_intrinsics,
     check_partners,
     check_principal_point,
-    check_same_size,
     check_transform,
     files_by_stem,
     holds_only,
@@ -27,7 +26,7 @@ from depthnet.data.rgbd.video import (
     read_matrix,
     refuse_split,
 )
-from depthnet.data.samples import DepthDataset, RawSample
+from depthnet.data.samples import DepthDataset, RawSample, check_same_size
 from depthnet.errors import InputError
 from depthnet.io.depth import read_depth_png
 from depthnet.io.images import read_rgb

@@ -32,13 +32,13 @@ from depthnet.data.folder import IMAGE_SUFFIXES
 from depthnet.data.rgbd.video import (
     JoinedSequences,
     check_partners,
-    check_same_size,
     check_transform,
+    holds_only,
     natural_key,
     read_matrix,
     subfolders,
 )
-from depthnet.data.samples import DepthDataset, RawSample, build_intrinsics
+from depthnet.data.samples import DepthDataset, RawSample, build_intrinsics, check_same_size
 from depthnet.errors import InputError
 from depthnet.geometry.camera import scale_intrinsics
 from depthnet.geometry.register import register_depth
@@ -174,10 +174,7 @@ def open_seven_scenes(path: str | Path, split: str | None = None, registered: bo
 
 def looks_like_seven_scenes(path: Path) -> bool:
     """Whether a path is a sequence, a scene, or a folder of scenes and nothing else."""
-    if is_sequence(path) or is_scene(path):
-        return True
-    folders = subfolders(path)
-    return bool(folders) and all(is_scene(folder) for folder in folders)
+    return is_sequence(path) or is_scene(path) or holds_only(path, is_scene)
 
 
 def is_sequence(path: Path) -> bool:

@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from depthnet.data.rgbd.video import check_same_size, holds_only, open_one_or_all, parse_numbers, refuse_split
-from depthnet.data.samples import DepthDataset, RawSample, build_intrinsics
+from depthnet.data.rgbd.video import holds_only, open_one_or_all, parse_numbers, refuse_split
+from depthnet.data.samples import DepthDataset, RawSample, build_intrinsics, check_same_size
 from depthnet.errors import InputError
 from depthnet.geometry.camera import scale_intrinsics
 from depthnet.geometry.se3 import pose_from_quat_xyzw

@@ -156,19 +156,6 @@ def check_partners(where: Path, kinds: Mapping[str, Iterable[str]]) -> None:
             )
 
 
-def check_same_size(image: NDArray[np.uint8], depth: NDArray[np.float32], file: str | Path) -> None:
-    """Image and depth of a registered pair must have one size.
-
-    Raises:
-        InputError: if they differ.
-    """
-    if image.shape[:2] != depth.shape:
-        raise InputError(
-            f"{file}: depth is {depth.shape[1]}x{depth.shape[0]} and its image {image.shape[1]}x{image.shape[0]}; the "
-            "two must have one size: resize one of them."
-        )
-
-
 def parse_numbers(text: str, count: int, where: str | Path, rule: str) -> Matrix:
     """Numbers parted by blanks or commas; NaN and infinity are numbers here.
 

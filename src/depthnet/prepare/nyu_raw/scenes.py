@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from depthnet.errors import InputError
+from depthnet.errors import InputError, one_line
 from depthnet.prepare.nyu_raw.files import INDEX_NAME, RawName, parse_raw_name
 
 # Folders below the given one that are looked through: DUMP/PART/SCENE, and one to spare.
@@ -49,7 +49,7 @@ class SceneFiles:
         try:
             return self._read(file)
         except Exception as error:  # zipfile lets through what each of its decompressors raises on damaged data
-            reason = " ".join(str(error).split())[:120] or type(error).__name__
+            reason = one_line(error) or type(error).__name__
             raise InputError(f"{self.where}/{file}: cannot be read ({reason}); download it again.") from error
 
     def missing_depth(self) -> list[RawName]:
