@@ -180,7 +180,8 @@ class EvaluateConfig:
     """Score a model, or a folder of predictions by any program, against ground truth."""
 
     model: str = "mobile"
-    """A shipped name, a .onnx, a .safetensors, a run folder or a folder of predictions."""
+    """A shipped name, a .onnx, a .safetensors, a run folder or a folder of predictions; to compare several, repeat the
+    option or write commas between."""
     data: str = ""
     """Data with ground truth, of any layout that depthnet recognises."""
     format: str | None = None
@@ -199,7 +200,11 @@ class EvaluateConfig:
     prediction_scale: float | None = None
     """Metres per unit of a folder of predictions (default: 1 for .npy, 0.001 for .png)."""
     json: str | None = None
-    """Write the scores to this file."""
+    """Write the scores to this file: an object, or with several models a list of such objects, in their order."""
+    report: str | None = None
+    """Write one self-contained page (.html): scores, charts, best and worst images of the data, all models together."""
+    report_images: int = 3
+    """Best images that the report shows, and as many worst ones; 0: no image of the data."""
     device: str | None = None
     """Where the network runs: cpu, cuda or cuda:N; by default the fastest that is there."""
     threads: int | None = None

@@ -2,9 +2,9 @@
 
 from depthnet.evaluation.predictions import PredictionFolder, is_prediction_folder
 from depthnet.evaluation.protocols import PROTOCOLS, EvaluationProtocol, find_protocol, find_protocols
-from depthnet.evaluation.results import Evaluation, ImageScore, format_table
-from depthnet.evaluation.run import DepthPredictor, evaluate, evaluate_path
-from depthnet.evaluation.scoring import clamp, score
+from depthnet.evaluation.results import Evaluation, ImageScore, format_table, write_scores
+from depthnet.evaluation.run import DepthPredictor, ScoredPair, evaluate, evaluate_path, split_models
+from depthnet.evaluation.scoring import apply_protocol, clamp, score
 
 __all__ = [
     "PROTOCOLS",
@@ -13,6 +13,8 @@ __all__ = [
     "EvaluationProtocol",
     "ImageScore",
     "PredictionFolder",
+    "ScoredPair",
+    "apply_protocol",
     "clamp",
     "evaluate",
     "evaluate_path",
@@ -21,4 +23,6 @@ __all__ = [
     "format_table",
     "is_prediction_folder",
     "score",
+    "split_models",
+    "write_scores",
 ]

@@ -98,14 +98,25 @@ class Evaluation:
         Raises:
             InputError: if the file exists and ``overwrite`` is False, or cannot be written.
         """
-        with atomic_path(path, overwrite) as temporary:
-            temporary.write_text(json.dumps(self.to_json(), indent=2) + "\n", encoding="utf-8")
+        write_scores([self], path, overwrite)
 
     def _score(self, protocol: EvaluationProtocol) -> dict[str, float]:
         counted = [image for image in self.per_image if image.sums[protocol.name].pixels]
         if protocol.pooled or not counted:
             return sum((image.sums[protocol.name] for image in counted), MetricSums()).metrics()
         return _mean_metrics(image.metrics(protocol.name) for image in counted)
+
+
+def write_scores(evaluations: Sequence[Evaluation], path: str | Path, overwrite: bool = False) -> None:
+    """Write the JSON file of one model, :meth:`Evaluation.to_json`, or of several: a list of such objects, in order.
+
+    Raises:
+        InputError: if the file exists and ``overwrite`` is False, or cannot be written.
+    """
+    found = [evaluation.to_json() for evaluation in evaluations]
+    with atomic_path(path, overwrite) as temporary:
+        text = json.dumps(found[0] if len(found) == 1 else found, indent=2)
+        temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def format_table(evaluation: Evaluation) -> str:

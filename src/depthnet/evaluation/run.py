@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,15 +21,32 @@ from depthnet.evaluation.predictions import PredictionFolder, is_prediction_fold
 from depthnet.evaluation.protocols import EvaluationProtocol, find_protocols
 from depthnet.evaluation.results import Evaluation, ImageScore
 from depthnet.evaluation.scoring import score
-from depthnet.metrics import MetricSums
 from depthnet.predictor.resize import resize_depth
 
 OnProgress = Callable[[int, int], None]
 """Called with (images done, images in all) after each image."""
 
 Depth = NDArray[np.float32]
+OnScored = Callable[["ScoredPair"], None]
+"""Called with each prediction that was scored, while its pixels are still in memory."""
 ReadPair = Callable[[int], tuple[Depth, Depth | None]]
 """Prediction and ground truth of a sample, by its index."""
+
+
+@dataclass(frozen=True)
+class ScoredPair:
+    """A prediction that has just been scored, and all that scored it."""
+
+    score: ImageScore
+    """Name and error sums."""
+    prediction: Depth
+    """Metres, (H, W), at the ground truth's size; neither aligned nor clamped: NaN and infinity are allowed."""
+    depth: Depth
+    """True depth in metres, (H, W); 0 where unknown."""
+    protocols: Sequence[EvaluationProtocol]
+    align: str
+    read_image: Callable[[], NDArray[np.uint8]]
+    """Decodes the picture, RGB, (H, W, 3): worth the time for few of them."""
 
 
 class DepthPredictor(Protocol):
@@ -49,6 +67,7 @@ def evaluate(
     focal_px: float | None = None,
     prediction_scale: float | None = None,
     on_progress: OnProgress | None = None,
+    on_scored: OnScored | None = None,
 ) -> Evaluation:
     """Score predictions against the ground truth of a data set.
 
@@ -64,6 +83,7 @@ def evaluate(
         focal_px: focal length of the images in pixels of their own size; by default the sample's K, if it has one.
         prediction_scale: metres per unit of a folder of predictions; by default 1 for ``.npy``, 0.001 for ``.png``.
         on_progress: called after each image.
+        on_scored: called with each pair that was scored; a report collects its facts so.
 
     Returns:
         The scores.
@@ -85,7 +105,10 @@ def evaluate(
     for index, name in enumerate(dataset.names):
         if name not in missing:
             try:
-                evaluation.per_image.append(ImageScore(name, _score_pair(*read_pair(index), chosen, align)))
+                pair = _score_pair(dataset, index, read_pair, chosen, align)
+                evaluation.per_image.append(pair.score)
+                if on_scored is not None:
+                    on_scored(pair)
             except (MissingTierError, ConfigError):
                 raise
             except DepthNetError as error:
@@ -99,14 +122,24 @@ def evaluate(
     return evaluation
 
 
-def evaluate_path(config: EvaluateConfig, on_progress: OnProgress | None = None) -> Evaluation:
-    """Open the data and the model that the options name, and score.
+def split_models(names: str) -> list[str]:
+    """The models of ``--model``: one, or several with commas between; a file or folder with a comma in it is one."""
+    if Path(names).exists():
+        return [names]
+    return list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip())) or [names]
+
+
+def evaluate_path(
+    config: EvaluateConfig, on_progress: OnProgress | None = None, on_scored: OnScored | None = None
+) -> Evaluation:
+    """Open the data and the one model that the options name, and score; :func:`split_models` tells several apart.
 
     A shipped model's name goes before a folder of that name; PyTorch is loaded only for a model that needs it.
 
     Args:
-        config: the options; ``json`` is left to the caller (:meth:`Evaluation.write_json`).
+        config: the options; ``json`` and ``report`` are left to the caller (:func:`write_scores`, depthnet.report).
         on_progress: called after each image.
+        on_scored: called with each pair that was scored.
 
     Raises:
         ConfigError, InputError: see :func:`evaluate`; also if the data or the model cannot be opened.
@@ -134,17 +167,21 @@ def evaluate_path(config: EvaluateConfig, on_progress: OnProgress | None = None)
         focal_px=config.focal_px,
         prediction_scale=config.prediction_scale,
         on_progress=on_progress,
+        on_scored=on_scored,
     )
     evaluation.model, evaluation.data = config.model, config.data
     return evaluation
 
 
 def _score_pair(
-    prediction: Depth, depth: Depth | None, protocols: Sequence[EvaluationProtocol], align: str
-) -> dict[str, MetricSums]:
+    dataset: DepthDataset, index: int, read_pair: ReadPair, protocols: Sequence[EvaluationProtocol], align: str
+) -> ScoredPair:
+    prediction, depth = read_pair(index)
     if depth is None:
         raise InputError("no depth; an evaluation needs ground truth; choose another --split or data set.")
-    return score(resize_depth(prediction, (depth.shape[0], depth.shape[1])), depth, None, protocols, align)
+    prediction = resize_depth(prediction, (depth.shape[0], depth.shape[1]))
+    sums = ImageScore(dataset.names[index], score(prediction, depth, None, protocols, align))
+    return ScoredPair(sums, prediction, depth, protocols, align, lambda: dataset.read_raw(index).image)
 
 
 def _open_source(

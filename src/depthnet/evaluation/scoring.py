@@ -74,6 +74,40 @@ def score(
     return {name: found for names, found in zip(by_work.values(), sums, strict=True) for name in names}
 
 
+def apply_protocol(
+    prediction: Depth, depth: Depth, known: Mask, protocol: EvaluationProtocol, align: str = "none"
+) -> tuple[Depth, Mask]:
+    """A prediction as a protocol scores it: fitted to the pixels that count, then clamped.
+
+    Args:
+        prediction: depth in metres, (H, W); NaN and infinity are allowed.
+        depth: true depth in metres, (H, W), finite.
+        known: True where the true depth is known, (H, W).
+        protocol: its crop and ranges.
+        align: one of `ALIGNMENTS`.
+
+    Returns:
+        The whole prediction, (H, W), and True at the pixels that count, (H, W).
+
+    Raises:
+        InputError: if the alignment does not exist for this prediction.
+        ConfigError: if ``align`` is unknown.
+    """
+    top, bottom, left, right = protocol.crop(*depth.shape)
+    box = np.s_[top:bottom, left:right]
+    counts = np.zeros(depth.shape, np.bool_)
+    counts[box] = _within(depth[box], known[box], protocol.truth_range)
+    if align != "none" and counts.any():
+        scale, shift = find_alignment(align)(prediction[box], depth[box], counts[box])
+        if not np.isfinite([scale, shift]).all():
+            raise InputError(
+                f"alignment {align}: scale {scale:g}, shift {shift:g}; expected finite numbers; "
+                "check the prediction's unit."
+            )
+        prediction = prediction * np.float32(scale) + np.float32(shift)
+    return clamp(prediction, protocol.prediction_range), counts
+
+
 def clamp(prediction: Depth, limits: tuple[float, float]) -> Depth:
     """The prediction within ``limits``: NaN gives the lower, infinity the upper end."""
     clamped = np.clip(prediction, np.float32(limits[0]), np.float32(limits[1]))
@@ -144,20 +178,8 @@ def _score_aligned(
     prediction: Depth, depth: Depth, known: Mask, protocol: EvaluationProtocol, align: str
 ) -> MetricSums:
     """Sums of one protocol after a fit to its own pixels."""
-    top, bottom, left, right = protocol.crop(*depth.shape)
-    p, t = prediction[top:bottom, left:right], depth[top:bottom, left:right]
-    counts = _within(t, known[top:bottom, left:right], protocol.truth_range)
-    if not counts.any():
-        return MetricSums()
-    scale, shift = find_alignment(align)(p, t, counts)
-    if not np.isfinite([scale, shift]).all():
-        raise InputError(
-            f"alignment {align}: scale {scale:g}, shift {shift:g}; expected finite numbers; "
-            "check the prediction's unit."
-        )
-    aligned = p * np.float32(scale) + np.float32(shift)
-    ranges = (protocol.prediction_range, protocol.truth_range)
-    return sum_boxes(aligned, t, counts, [(0, t.shape[0], 0, t.shape[1])], ranges)[0]
+    aligned, counts = apply_protocol(prediction, depth, known, protocol, align)
+    return sum_boxes(aligned, depth, counts, [protocol.crop(*depth.shape)])[0]
 
 
 def _within(depth: Depth, known: Mask, limits: tuple[float, float]) -> Mask:
