@@ -64,6 +64,8 @@ class OptimConfig:
     """Peak learning rate of the decoder (and of every parameter when encoder_lr is unset)."""
     encoder_lr: float | None = None
     """Peak learning rate of a pretrained encoder."""
+    group_lr: dict[str, float] = field(default_factory=dict)
+    """Factor of lr for groups of the network's parameters: encoder, decoder, or eigen2014's encoder, full, fine_1 ..."""
     weight_decay: float = 1e-2
     """Weight decay."""
     schedule: Literal["onecycle", "cosine", "step", "constant"] = "onecycle"
@@ -273,3 +275,31 @@ class BenchmarkConfig:
 
     json: str | None = None
     """Write the figures to this file."""
+
+
+@dataclass
+class ExperimentConfig:
+    """Train and score all rows of a suite of experiments, and write what the numbers say."""
+
+    data: str = ""
+    """Training data of every row; their validation part is scored."""
+    format: str | None = None
+    """Layout of the data when it is not to be recognised."""
+    val_data: str | None = None
+    """Score on these data instead."""
+    val_split: str | None = None
+    """Part that is scored, instead of the one that the suite names."""
+    paths: dict[str, str] = field(default_factory=dict)
+    """Further files and folders by the names that the suite has for them ($NAME); rows without theirs are left out."""
+    out: str | None = None
+    """Folder of the runs; by default runs/NAME of the suite. One that was begun with the same suite is completed."""
+    results: str | None = None
+    """The results file to write; by default RESULTS.md in the folder of the runs."""
+    pictures: str = "docs/pictures"
+    """Folder of the pictures, seen from the results file."""
+    rows: tuple[str, ...] = ()
+    """Train these rows only."""
+    device: str | None = None
+    """Where to train: cpu, cuda or mps."""
+    threads: int | None = None
+    """CPU threads of training, scoring and timing."""
