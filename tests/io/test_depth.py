@@ -188,12 +188,12 @@ def test_flat_and_unknown_maps_are_pictures_too(tmp_path: Path, value: float) ->
 
 
 def test_ticks_are_round_within_the_range_and_enough() -> None:
-    from depthnet.io.depth import _ticks
+    from depthnet.io.depth import nice_ticks
 
-    assert _ticks(0.8, 1.85, 8) == (pytest.approx([0.8, 1.0, 1.2, 1.4, 1.6, 1.8]), 1)
+    assert nice_ticks(0.8, 1.85, 8) == (pytest.approx([0.8, 1.0, 1.2, 1.4, 1.6, 1.8]), 1)
     for low, high in ((0.5, 9.9), (0.01, 0.02), (2.31, 2.33), (100.0, 65000.0), (1.0, 1.001)):
         for most in (5, 8, 15):
-            ticks, digits = _ticks(low, high, most)
+            ticks, digits = nice_ticks(low, high, most)
             assert 2 <= len(ticks) <= most + 1
             assert low - 1e-6 <= ticks[0] < ticks[-1] <= high + 1e-6 * high
             assert len({f"{tick:.{digits}f}" for tick in ticks}) == len(ticks), "no two labels are the same"

@@ -259,7 +259,7 @@ def draw_scale_bar(low: float, high: float, height: int) -> Image.Image:
     """
     font_size = int(np.clip(height / 24, 13, 96))
     font = ImageFont.load_default(size=font_size)
-    ticks, digits = _ticks(low, high, most=max(5, int(height / (2.5 * font_size))))
+    ticks, digits = nice_ticks(low, high, most=max(5, int(height / (2.5 * font_size))))
     labels = [f"{tick:.{digits}f} m" for tick in ticks]
     margin, width, tick_length = font_size, font_size, max(4, font_size // 3)
     text_width = math.ceil(max(font.getlength(label) for label in labels))
@@ -277,7 +277,7 @@ def draw_scale_bar(low: float, high: float, height: int) -> Image.Image:
     return bar
 
 
-def _ticks(low: float, high: float, most: int) -> tuple[list[float], int]:
+def nice_ticks(low: float, high: float, most: int) -> tuple[list[float], int]:
     """Multiples of 1, 2 or 5 times a power of ten within low and high, and the decimals they need.
 
     The finest step with ``most`` intervals or fewer: as steps grow by 2.5 at most, ``most`` >= 5 gives two ticks.

@@ -76,23 +76,36 @@ def is_sparse(depth: Depth) -> bool:
 
 
 def resize_for_show(depth: Depth, size: tuple[int, int]) -> Depth:
-    """Depth at a panel's size, never mixed from two surfaces.
+    """Depth at a panel's size, (H, W), 0 where unknown; see :func:`shown_pixels`."""
+    return take_pixels(depth, shown_pixels(depth, size))
+
+
+def take_pixels(values: NDArray[np.float32], pixels: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Values of a map at the places that :func:`shown_pixels` gave for its depth; 0 where it gave none."""
+    taken: NDArray[np.float32] = np.where(pixels >= 0, values.ravel()[pixels], np.float32(0.0))
+    return taken
+
+
+def shown_pixels(depth: Depth, size: tuple[int, int]) -> NDArray[np.intp]:
+    """The place in the flattened map that each pixel of a panel shows, (H, W): depth is never mixed from two surfaces.
 
     Dense depth: the pixel in the middle. Sparse depth: the nearest point of each cell, spread to its neighbours, so
-    that single points stay visible.
+    that single points stay visible; -1 where there is none.
     """
     (height, width), (rows, columns) = depth.shape, size
     if not is_sparse(depth) or not (depth > 0).any():
         y = ((np.arange(rows) + 0.5) * height / rows).astype(int)
         x = ((np.arange(columns) + 0.5) * width / columns).astype(int)
-        return depth[np.ix_(y, x)]
-    y, x = np.nonzero(depth > 0)
-    cells = np.full(rows * columns, np.inf, np.float32)
-    np.minimum.at(cells, (y * rows // height) * columns + x * columns // width, depth[y, x])
-    wide = np.pad(cells.reshape(size), 1, constant_values=np.inf)
-    nearest = np.min([wide[j : j + rows, i : i + columns] for j in range(3) for i in range(3)], axis=0)
-    spread: Depth = np.where(np.isfinite(nearest), nearest, 0.0).astype(np.float32)
-    return spread
+        return y[:, None] * width + x
+    points = np.flatnonzero(depth > 0)
+    points = points[np.argsort(-depth.ravel()[points], kind="stable")]  # of those in one cell the last, nearest, stays
+    y, x = np.divmod(points, width)
+    cells = np.full((rows + 2, columns + 2), -1)
+    cells[y * rows // height + 1, x * columns // width + 1] = points
+    around = np.stack([cells[j : j + rows, i : i + columns] for j in range(3) for i in range(3)])
+    nearest = np.where(around >= 0, depth.ravel()[around], np.inf).argmin(axis=0)
+    chosen: NDArray[np.intp] = np.take_along_axis(around, nearest[None], axis=0)[0]
+    return chosen
 
 
 def find_steps(depth: Depth) -> NDArray[np.bool_]:

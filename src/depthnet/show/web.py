@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import io
 from html import escape
+from typing import Any
 
 from PIL import Image
 
 from depthnet.show.page import Page, Row
 
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _STYLE = """
 :root { color-scheme: light dark; --ink: #0f172a; --soft: #64748b; --line: #e2e8f0; --paper: #ffffff; --bad: #b91c1c }
 @media (prefers-color-scheme: dark) {
@@ -32,17 +34,43 @@ def page_to_html(page: Page) -> str:
     """The page as HTML text."""
     rows = "\n".join(_row(row, page.headings) for row in page.rows)
     notes = "\n".join(f"<p>{escape(note)}</p>" for note in page.notes)
-    head = (
-        f'<meta charset="utf-8">\n<title>{escape(page.title)}</title>\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{_STYLE}</style>'
-    )
     body = f"<h1>{escape(page.title)}</h1>\n<p>{escape(page.subtitle)}</p>\n{rows}\n{notes}"
+    return html_document(page.title, _STYLE, body)
+
+
+def html_document(title: str, style: str, body: str) -> str:
+    """A whole document; its policy makes the browser itself refuse scripts and everything that is not in the file.
+
+    Args:
+        title: plain text.
+        style: CSS.
+        body: HTML; all text in it is escaped already.
+    """
+    head = (
+        '<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f"<title>{escape(title)}</title>\n"
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{style}</style>'
+    )
     return f'<!doctype html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n{body}\n</body>\n</html>\n'
+
+
+def inline_picture(picture: Image.Image, format: str = "PNG", **options: Any) -> str:
+    """The address of a picture that is part of the page.
+
+    Args:
+        picture: any mode that the format takes.
+        format: Pillow's name of it.
+        options: Pillow's options of it.
+    """
+    buffer = io.BytesIO()
+    picture.save(buffer, format, **options)
+    return f"data:image/{format.lower()};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
 def _row(row: Row, headings: tuple[str, ...]) -> str:
     figures = "\n".join(
-        f'<figure><img alt="{escape(heading)} of {escape(row.title)}" src="{_inline(panel)}">'
+        f'<figure><img alt="{escape(heading)} of {escape(row.title)}" src="{inline_picture(panel)}">'
         f"<figcaption>{escape(heading)}</figcaption></figure>"
         for heading, panel in zip(headings, row.panels)
     )
@@ -50,9 +78,3 @@ def _row(row: Row, headings: tuple[str, ...]) -> str:
     below = f"<ul>{facts}</ul>" if row.error is None else f'<p class="error">cannot be read: {escape(row.error)}</p>'
     title = f"<h2>{escape(row.title)}</h2>\n" if row.title else ""
     return f'<section>\n<div class="panels">\n{figures}\n</div>\n{title}{below}\n</section>'
-
-
-def _inline(picture: Image.Image) -> str:
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
