@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -38,3 +39,42 @@ def atomic_path(path: str | Path, overwrite: bool = True) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # where the folder refuses the file, it also refuses its removal
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked_folder(folder: str | Path, command: str) -> Iterator[None]:
+    """Hold a folder against a second process; the system lets go of it with this one, however that ends.
+
+    Args:
+        folder: the folder. It is made when missing.
+        command: what writes there, for the message.
+
+    Raises:
+        InputError: if another process holds it, or it cannot be made.
+    """
+    folder = Path(folder)
+    if sys.platform == "win32":  # has no locks of folders
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+        return
+    import fcntl
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        number = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"{folder}: cannot be made or opened ({reason}); choose another --out.") from error
+    try:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{folder}: another `{command}` is writing there; wait for it, or choose another --out."
+            ) from None
+        except OSError:  # a network disk without locks
+            pass
+        yield
+    finally:
+        with suppress(OSError):
+            os.close(number)

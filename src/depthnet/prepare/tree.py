@@ -8,7 +8,6 @@ all scenes of a tree are made in one way. ``scenes/SCENE.json`` are the records 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,7 +18,7 @@ from typing import Any
 from depthnet.data.prepared import INDEX_FILE, RECIPE_FILE
 from depthnet.data.prepared_index import COLUMNS, csv_line
 from depthnet.errors import InputError
-from depthnet.io.files import atomic_path
+from depthnet.io.files import atomic_path, locked_folder
 from depthnet.options import to_plain
 from depthnet.prepare.scene_job import (
     FOLDERS,
@@ -81,7 +80,7 @@ def open_tree(out: Path, recipe: str, overwrite: bool) -> Iterator[str]:
     """
     with _disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-    with _locked(out):
+    with locked_folder(out, "depthnet prepare"):
         with _disk_errors(out):
             recipe = _settle_recipe(out, recipe, overwrite)
             _remove_unfinished(out)
@@ -250,28 +249,3 @@ def _remove_unfinished(out: Path) -> None:
     for folder in (out, out / RECORDS):
         for file in folder.glob(".*.part.*"):
             file.unlink(missing_ok=True)
-
-
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """Hold the folder; the system lets go of it with the process, however that ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    with _disk_errors(out):
-        folder = os.open(out, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"{out}: another `depthnet prepare` is writing there; wait for it, or choose another --out."
-            ) from None
-        except OSError:  # a network disk without locks
-            pass
-        yield
-    finally:
-        with suppress(OSError):
-            os.close(folder)
