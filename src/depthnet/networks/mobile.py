@@ -7,12 +7,12 @@ keeps its resolution and dilates its depthwise convolutions instead, as DeepLab 
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from depthnet.errors import ConfigError
-from depthnet.networks.blocks import Conv2dSame, DepthNetwork, resize_to
+from depthnet.networks.blocks import Conv2dSame
+from depthnet.networks.decoder import SkipDecoderNetwork
 
 # (expansion, output channels, stride) of the 17 inverted residual blocks: MobileNetV2, table 2.
 BLOCKS = (
@@ -74,24 +74,7 @@ class MobileNetV2Encoder(nn.Module):
         return features
 
 
-class UpBlock(nn.Module):
-    """Resize to the skip, concatenate its 1x1 projection, 3x3 convolution with batch norm and ReLU."""
-
-    def __init__(self, inputs: int, skip: int, outputs: int) -> None:
-        super().__init__()
-        lateral = min(skip, outputs)
-        self.lateral = nn.Conv2d(skip, lateral, 1, bias=False)
-        self.norm_lateral = nn.BatchNorm2d(lateral)
-        self.conv = nn.Conv2d(inputs + lateral, outputs, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(outputs)
-
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        x = resize_to(x, (skip.shape[-2], skip.shape[-1]))
-        lateral = self.norm_lateral(self.lateral(skip))
-        return F.relu(self.norm(self.conv(torch.cat([x, lateral], 1))))
-
-
-class MobileDepth(DepthNetwork):
+class MobileDepth(SkipDecoderNetwork):
     """Depth network for a laptop CPU: about 2.3 million parameters, 1.5 G multiply-adds at 320x240.
 
     Args:
@@ -108,27 +91,9 @@ class MobileDepth(DepthNetwork):
         log_depth_bias: float = 0.85,
     ) -> None:
         super().__init__(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-        top, d16, d8, d4, d2 = decoder
-        self.feature_channels = {
-            "encoder_2": 16, "encoder_4": 24, "encoder_8": 32, "encoder_16": 96, "encoder_top": 320,
-            "decoder_top": top, "decoder_16": d16, "decoder_8": d8, "decoder_4": d4, "decoder_2": d2, "log_depth": 1,
-        }  # fmt: skip
         self.encoder = MobileNetV2Encoder(output_stride)
-        self.reduce = nn.Conv2d(320, top, 1, bias=False)
-        self.norm_reduce = nn.BatchNorm2d(top)
-        # Metric scale is a property of the whole picture: every pixel also sees the image mean.
-        self.context = nn.Conv2d(320, top, 1)
-        self.up_16 = UpBlock(top, 96, d16)
-        self.up_8 = UpBlock(d16, 32, d8)
-        self.up_4 = UpBlock(d8, 24, d4)
-        self.up_2 = UpBlock(d4, 16, d2)
-        self.head = nn.Conv2d(d2, 1, 3, padding=1)
-        for name, module in self.named_modules():
-            if isinstance(module, nn.Conv2d) and not name.startswith("encoder"):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        nn.init.normal_(self.head.weight, std=0.01)
-        assert self.head.bias is not None
-        nn.init.constant_(self.head.bias, log_depth_bias)
+        channels = {"encoder_2": 16, "encoder_4": 24, "encoder_8": 32, "encoder_16": 96, "encoder_top": 320}
+        self.add_decoder(channels, decoder, log_depth_bias)
 
     def freeze_encoder(self, blocks: int) -> None:
         if not 0 <= blocks <= len(BLOCKS):
@@ -140,17 +105,3 @@ class MobileDepth(DepthNetwork):
     def encode(self, image: Tensor) -> dict[str, Tensor]:
         features: dict[str, Tensor] = self.encoder(self.normalise(image))
         return features
-
-    def decode(self, features: dict[str, Tensor], size: tuple[int, int]) -> dict[str, Tensor]:
-        top = features["encoder_top"]
-        context = self.context(top.mean(dim=(2, 3), keepdim=True))
-        x = out_top = F.relu(self.norm_reduce(self.reduce(top)) + context)
-        x = out_16 = self.up_16(x, features["encoder_16"])
-        x = out_8 = self.up_8(x, features["encoder_8"])
-        x = out_4 = self.up_4(x, features["encoder_4"])
-        x = out_2 = self.up_2(x, features["encoder_2"])
-        log_depth = resize_to(self.head(x), size)
-        return {
-            "decoder_top": out_top, "decoder_16": out_16, "decoder_8": out_8,
-            "decoder_4": out_4, "decoder_2": out_2, "log_depth": log_depth,
-        }  # fmt: skip
