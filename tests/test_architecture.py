@@ -17,7 +17,7 @@ FLOORS = (
     ("errors", "cores", "config", "options", "geometry", "losses", "metrics", "alignment"),
     ("io", "networks"),
     ("data", "prepare", "checkpoint", "onnx_file"),
-    ("predictor", "training", "evaluation", "check", "show", "export", "benchmark"),
+    ("predictor", "training", "evaluation", "check", "show", "report", "export", "describe", "benchmark", "experiment"),
     ("cli", "__init__", "__main__"),
 )
 POSITION = {room: (floor, place) for floor, rooms in enumerate(FLOORS) for place, room in enumerate(rooms)}
@@ -29,7 +29,7 @@ HEAVY = {
     "numba",
 }  # fmt: skip
 #: Rooms whose modules may need PyTorch as a whole; the core never imports them (test_import.py).
-TORCH_ROOMS = ("networks", "losses", "training", "benchmark")
+TORCH_ROOMS = ("networks", "losses", "training", "describe", "benchmark")
 FORBIDDEN = {"torchvision", "timm", "segmentation_models_pytorch", "lpips", "cv2"}
 FORBIDDEN_NAMES = {"utils", "util", "misc", "helpers", "helper", "manager", "common"}
 

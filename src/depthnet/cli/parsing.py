@@ -127,6 +127,19 @@ def parse(cls: type[AnyCommand], name: str, words: Sequence[str], default: AnyCo
     return command
 
 
+def join_repeated(words: Sequence[str], option: str) -> list[str]:
+    """Write an option that stands several times, ``--model A --model=B``, once with commas: ``--model A,B``."""
+    values, rest = [], []
+    left = iter(words)
+    for word in left:
+        name, sign, value = word.partition("=")
+        if name == option and (sign or (value := next(left, "")) != ""):
+            values.append(value)
+        else:
+            rest.append(word)
+    return [*rest, option, ",".join(values)] if len(values) > 1 else list(words)
+
+
 def find_config(name: str) -> Path:
     """Find a YAML file by path, the YAML of a run folder, or a packaged configuration by name.
 
@@ -159,6 +172,8 @@ def _registry() -> ConstructorRegistry:
             return _one_word(kind, "YAML", _read_yaml_word)
         if origin in (Union, UnionType) and NoneType in inner and len(inner) == 2:
             real = next(arg for arg in inner if arg is not NoneType)
+            if get_origin(real) is tuple:  # two numbers: tyro's own rule
+                return None
             return _one_word(kind, _metavar(real), partial(_cast, real))
         if origin is tuple and inner[1:] == (Ellipsis,):
             if get_origin(inner[0]) is Literal:

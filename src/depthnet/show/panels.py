@@ -96,7 +96,8 @@ def shown_pixels(depth: Depth, size: tuple[int, int]) -> NDArray[np.intp]:
     if not is_sparse(depth) or not (depth > 0).any():
         y = ((np.arange(rows) + 0.5) * height / rows).astype(int)
         x = ((np.arange(columns) + 0.5) * width / columns).astype(int)
-        return y[:, None] * width + x
+        middles: NDArray[np.intp] = y[:, None] * width + x
+        return middles
     points = np.flatnonzero(depth > 0)
     points = points[np.argsort(-depth.ravel()[points], kind="stable")]  # of those in one cell the last, nearest, stays
     y, x = np.divmod(points, width)
