@@ -23,13 +23,28 @@ every_network = pytest.mark.parametrize("name", NETWORKS)
 every_size = pytest.mark.parametrize("size", SIZES, ids=str)
 
 
-def make_network(name: str, **options: object) -> DepthNetwork:
+#: Networks whose scores start at zero, so that nothing goes back through them before the first step.
+ZERO_STARTS = {"garg2016"}
+
+
+#: Variants that are quick to test, of networks whose published size is heavy at any size of image.
+SMALL: dict[str, dict[str, Any]] = {"eigen2014": {"input_size": (64, 80), "full_width": 64}}
+
+
+def make_network(name: str) -> DepthNetwork:
     torch.manual_seed(0)
-    return build_network(name, options)
+    return build_network(name, SMALL.get(name))
 
 
 def make_image(batch: int, size: tuple[int, int], seed: int = 1) -> Tensor:
     return torch.rand(batch, 3, *size, generator=torch.Generator().manual_seed(seed))
+
+
+def wake_zero_weights(network: DepthNetwork) -> None:
+    """Move convolutions away from zero, as the first step of training does."""
+    for parameter in network.parameters():
+        if parameter.ndim == 4 and not parameter.any():
+            torch.nn.init.normal_(parameter, std=1e-3)
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
@@ -40,6 +55,7 @@ def settled(request: pytest.FixtureRequest) -> DepthNetwork:
         for module in network.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.momentum = 1.0
+        wake_zero_weights(network)
         network.train()(make_image(2, (64, 96)))
     return network.eval()
 
@@ -48,6 +64,8 @@ def settled(request: pytest.FixtureRequest) -> DepthNetwork:
 @every_size
 def test_any_size_forward_and_backward(name: str, size: tuple[int, int]) -> None:
     network = make_network(name).train()
+    if name in ZERO_STARTS:
+        wake_zero_weights(network)
     log_depth = network(make_image(2, size))
     assert log_depth.shape == (2, 1, *size)
     assert log_depth.dtype == torch.float32
@@ -66,7 +84,9 @@ def test_features_are_what_they_are_called(name: str, size: tuple[int, int]) -> 
     network = make_network(name).train()
     image = make_image(2, size)
     with torch.no_grad():
+        torch.manual_seed(1)  # what dropout leaves out
         features = network.features(image)
+        torch.manual_seed(1)
         log_depth = network(image)
         encoded = network.encode(image)
     assert {key: x.shape[1] for key, x in features.items()} == network.feature_channels
@@ -74,7 +94,7 @@ def test_features_are_what_they_are_called(name: str, size: tuple[int, int]) -> 
     torch.testing.assert_close(features["log_depth"], log_depth)
     assert list(encoded) == list(features)[: len(encoded)]
     assert all(key.startswith("encoder_") for key in encoded)
-    assert all(key.startswith("decoder_") for key in list(features)[len(encoded) : -1])
+    assert all(key.startswith("decoder_") or key == "disparity_px" for key in list(features)[len(encoded) : -1])
     for key, x in features.items():
         level = key.rpartition("_")[2]
         if level.isdigit():  # a level's name is its stride; skip-sized decoding keeps both sides equal
@@ -84,7 +104,7 @@ def test_features_are_what_they_are_called(name: str, size: tuple[int, int]) -> 
                 assert x.shape[2:] == features[f"encoder_{level}"].shape[2:], key
 
 
-@every_network
+@pytest.mark.parametrize("name", sorted(NETWORKS.keys() - ZERO_STARTS))
 def test_start_is_a_plausible_scene(name: str) -> None:
     """An untrained network predicts a room, not an explosion: the first steps of training are not wasted."""
     with torch.no_grad():
@@ -104,7 +124,7 @@ def test_images_of_a_batch_do_not_mix(name: str, settled: DepthNetwork) -> None:
 
 @every_network
 def test_state_dict_round_trip(name: str, tmp_path: Path) -> None:
-    first, second = make_network(name), build_network(name)
+    first, second = make_network(name), build_network(name, SMALL.get(name))
     image = make_image(2, (64, 64))
     with torch.no_grad():
         first.train()(image)  # moves the running statistics too
@@ -117,7 +137,8 @@ def test_state_dict_round_trip(name: str, tmp_path: Path) -> None:
 def test_parameter_groups_are_a_partition(name: str) -> None:
     network = make_network(name)
     groups = network.parameter_groups()
-    assert set(groups) == {"encoder", "decoder"}
+    assert "encoder" in groups
+    assert len(groups) > 1
     assert all(groups.values())
     grouped = [id(parameter) for group in groups.values() for parameter in group]
     assert sorted(grouped) == sorted(id(parameter) for parameter in network.parameters())
@@ -128,8 +149,10 @@ def test_parameter_groups_are_a_partition(name: str) -> None:
 def test_channels_last_changes_nothing(name: str) -> None:
     network, image = make_network(name).train(), make_image(2, (33, 47))
     with torch.no_grad():
+        torch.manual_seed(1)  # what dropout leaves out
         expected = network(image)
         network = network.to(memory_format=torch.channels_last)
+        torch.manual_seed(1)
         other = network(image.contiguous(memory_format=torch.channels_last))
     torch.testing.assert_close(other, expected, rtol=1e-4, atol=1e-4)
 
@@ -142,8 +165,19 @@ def test_wrong_images_are_refused(name: str) -> None:
             network(wrong)
 
 
+@every_network
+def test_disparity_is_the_inverse_of_depth(name: str) -> None:
+    network = make_network(name)
+    log_depth = torch.linspace(-3, 4, 15).view(1, 1, 3, 5)
+    torch.testing.assert_close(network.disparity(log_depth), torch.exp(-log_depth))
+    extreme = torch.tensor([-80.0, 80.0]).view(1, 1, 1, 2).requires_grad_()
+    network.disparity(extreme).sum().backward()
+    assert extreme.grad is not None
+    assert extreme.grad.isfinite().all()
+
+
 def test_unknown_names_and_options() -> None:
-    with pytest.raises(ConfigError, match="'unett' is unknown; choose one of: mobile, unet"):
+    with pytest.raises(ConfigError, match=r"'unett' is unknown; choose one of: .*mobile, .*unet"):
         build_network("unett")
     with pytest.raises(ConfigError, match="unet"):
         build_network("unet", {"depth": 5})

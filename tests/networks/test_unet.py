@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from depthnet.errors import ConfigError, ShapeError
-from depthnet.networks.unet import FIXED_SKIP_FACTORS, Bottleneck, UNetDepth, Upsample2x
+from depthnet.networks.blocks import Bottleneck
+from depthnet.networks.unet import FIXED_SKIP_FACTORS, UNetDepth, Upsample2x
 
 # Channels and size at 224x320: what the experiment file gives.
 LEVELS = {

@@ -7,6 +7,7 @@ available by name through :meth:`DepthNetwork.features`, for pose heads and othe
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 
 import torch
@@ -14,6 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from depthnet.errors import ConfigError, ShapeError
+
+#: Largest log disparity that is not continued by a tangent: 1 mm of depth.
+MAX_LOG_DISPARITY = math.log(1000.0)
 
 
 class DepthNetwork(nn.Module, ABC):
@@ -63,6 +67,21 @@ class DepthNetwork(nn.Module, ABC):
         size = (image.shape[-2], image.shape[-1])
         return self.decode(self.encode(image), size)["log_depth"]
 
+    def disparity(self, log_depth: Tensor) -> Tensor:
+        """Disparity in 1/metres of this network's output, for losses on stereo pairs.
+
+        It is exp(-log_depth), continued by its tangent below 1 mm of depth so that no start of training overflows.
+        A network that predicts disparity itself gives its own back, which may be negative.
+
+        Args:
+            log_depth: what :meth:`forward` returned, (B, 1, H, W).
+
+        Returns:
+            1/metres, (B, 1, H, W).
+        """
+        bounded = (-log_depth).clamp(max=MAX_LOG_DISPARITY)
+        return bounded.exp() * (1 - log_depth - bounded)
+
     def freeze_encoder(self, blocks: int) -> None:
         """Keep the first ``blocks`` blocks of the encoder (and its stem) at their weights; 0 freezes nothing.
 
@@ -78,6 +97,48 @@ class DepthNetwork(nn.Module, ABC):
         for name, parameter in self.named_parameters():
             groups["encoder" if name.startswith("encoder.") else "decoder"].append(parameter)
         return groups
+
+
+#: Mean and scale of images in [0, 1] for networks of Caffe's time: (104, 117, 123) of blue, green, red is removed on
+#: the 0..255 scale, and nothing is divided.
+CAFFE_MEAN = (123 / 255, 117 / 255, 104 / 255)
+CAFFE_STD = (1 / 255, 1 / 255, 1 / 255)
+
+#: Blocks, bottleneck width and output channels of the four stages of a ResNet-50 with half the widths.
+HALF_RESNET50_STAGES = ((3, 32, 128), (4, 64, 256), (6, 128, 512), (3, 256, 1024))
+
+
+class ConvNorm(nn.Sequential):
+    """Convolution and batch norm with scale and bias; the norm undoes a ``bias`` of the convolution itself."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, bias: bool = False) -> None:
+        super().__init__(
+            nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=bias), nn.BatchNorm2d(outputs)
+        )
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3, 1x1 with a shortcut, projected in the first block of a stage; ReLU after the addition."""
+
+    def __init__(self, inputs: int, width: int, outputs: int, stride: int, projected: bool, bias: bool = False) -> None:
+        super().__init__()
+        self.reduce = ConvNorm(inputs, width, 1, stride, bias)
+        self.conv = ConvNorm(width, width, 3, bias=bias)
+        self.expand = ConvNorm(width, outputs, 1, bias=bias)
+        self.project = ConvNorm(inputs, outputs, 1, stride, bias) if projected else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.reduce(x))
+        y = self.expand(F.relu(self.conv(y)))
+        return F.relu(y + (x if self.project is None else self.project(x)))
+
+
+def residual_stage(
+    inputs: int, blocks: int, width: int, outputs: int, stride: int = 1, bias: bool = False
+) -> nn.Sequential:
+    """A stage of a ResNet: ``blocks`` bottlenecks, the first with the stride and a projected shortcut."""
+    first = Bottleneck(inputs, width, outputs, stride, True, bias)
+    return nn.Sequential(first, *(Bottleneck(outputs, width, outputs, 1, False, bias) for _ in range(blocks - 1)))
 
 
 def resize_to(x: Tensor, size: tuple[int, int]) -> Tensor:

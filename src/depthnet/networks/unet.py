@@ -17,39 +17,20 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from depthnet.errors import ConfigError, ShapeError
-from depthnet.networks.blocks import DepthNetwork
+from depthnet.networks.blocks import (
+    CAFFE_MEAN,
+    CAFFE_STD,
+    HALF_RESNET50_STAGES,
+    ConvNorm,
+    DepthNetwork,
+    residual_stage,
+)
 
-# (blocks, bottleneck width, output channels, stride) of the four stages.
-STAGES = ((3, 32, 128, 1), (4, 64, 256, 2), (6, 128, 512, 2), (3, 256, 1024, 2))
+STRIDES = (1, 2, 2, 2)  # of the four stages
 LEVELS = ("encoder_2", "encoder_4", "encoder_8", "encoder_16", "encoder_32")
 # From deep to shallow: the last skip is as good as off.
 FIXED_SKIP_FACTORS = (0.1, 0.01, 0.001, 1e-6)
 SMALLEST = 3  # pixels a side: the max pool needs two pixels of conv_1
-
-
-class ConvNorm(nn.Sequential):
-    """Convolution without bias and batch norm with scale and bias."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
-        super().__init__(
-            nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False), nn.BatchNorm2d(outputs)
-        )
-
-
-class Bottleneck(nn.Module):
-    """1x1, 3x3, 1x1 with a shortcut, projected in the first block of a stage; ReLU after the addition."""
-
-    def __init__(self, inputs: int, width: int, outputs: int, stride: int, projected: bool) -> None:
-        super().__init__()
-        self.reduce = ConvNorm(inputs, width, 1, stride)
-        self.conv = ConvNorm(width, width, 3)
-        self.expand = ConvNorm(width, outputs, 1)
-        self.project = ConvNorm(inputs, outputs, 1, stride) if projected else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.reduce(x))
-        y = self.expand(F.relu(self.conv(y)))
-        return F.relu(y + (x if self.project is None else self.project(x)))
 
 
 class ResNet50HalfEncoder(nn.Module):
@@ -60,10 +41,8 @@ class ResNet50HalfEncoder(nn.Module):
         self.conv_1 = ConvNorm(3, 64, 7, 2)
         self.pool = nn.MaxPool2d(3, 2, ceil_mode=True)
         stages, inputs = [], 64
-        for count, width, outputs, stride in STAGES:
-            blocks = [Bottleneck(inputs, width, outputs, stride, projected=True)]
-            blocks += [Bottleneck(outputs, width, outputs, 1, projected=False) for _ in range(count - 1)]
-            stages.append(nn.Sequential(*blocks))
+        for (blocks, width, outputs), stride in zip(HALF_RESNET50_STAGES, STRIDES):
+            stages.append(residual_stage(inputs, blocks, width, outputs, stride))
             inputs = outputs
         self.stages = nn.ModuleList(stages)
 
@@ -120,8 +99,7 @@ class UNetDepth(DepthNetwork):
     skip_factors: Tensor
 
     def __init__(self, skip_factors: str = "fixed", output_scale: float = 1.0, log_depth_bias: float = 0.85) -> None:
-        # Mean (104, 117, 123) of blue, green, red is removed on the 0..255 scale, and nothing is divided.
-        super().__init__(mean=(123 / 255, 117 / 255, 104 / 255), std=(1 / 255, 1 / 255, 1 / 255))
+        super().__init__(CAFFE_MEAN, CAFFE_STD)
         if skip_factors not in ("fixed", "learned"):
             raise ConfigError(f"skip_factors {skip_factors!r} is unknown; choose fixed or learned.")
         if not output_scale > 0:
