@@ -18,7 +18,7 @@ from depthnet.data import open_dataset
 from depthnet.data.prepared import PreparedDataset, looks_like_prepared
 from depthnet.data.prepared_index import COLUMNS, IndexRow, csv_line, read_index
 from depthnet.errors import DepthNetError, InputError
-from depthnet.geometry.se3 import quat_xyzw_to_rotation
+from depthnet.geometry.so3 import quat_xyzw_to_rotation
 
 SIZE = (6, 8)
 HEADER = csv_line(list(COLUMNS))
