@@ -55,6 +55,16 @@ class LossConfig:
 
 
 @dataclass
+class PhotometricConfig:
+    """A weighted sum of the losses of depthnet.losses.photometric, by name: what pairs of pictures are trained by."""
+
+    terms: dict[str, float] = field(default_factory=lambda: {"ssim": 0.85, "l1": 0.15, "smooth": 0.1})
+    """Weight of each term: on the pictures l1, l2, ssim; on the disparity smooth, smooth_garg, smooth_l2."""
+    scales: int = 1
+    """Sizes, each half the one before, at which the pictures are compared; more find matches farther away."""
+
+
+@dataclass
 class OptimConfig:
     """Optimiser and its schedule."""
 

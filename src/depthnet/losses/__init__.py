@@ -1,1 +1,1 @@
-"""Training losses: :mod:`~depthnet.losses.supervised` against measured depth."""
+"""Training losses: `supervised` against measured depth, `photometric` between pictures."""

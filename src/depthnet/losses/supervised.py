@@ -16,16 +16,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from depthnet.config import LossConfig
 from depthnet.errors import ConfigError, ShapeError
-
-Loss = Callable[[Tensor, Mapping[str, Tensor]], tuple[Tensor, dict[str, Tensor]]]
-Axis = Literal[2, 3]
+from depthnet.losses.per_image import AXES, Axis, edge_aware_change, full_precision, image_mean, shifted, step_along
+from depthnet.losses.terms import Loss, check_terms, weighted_sum
 
 MAX_LOG_DEPTH = math.log(1000.0)
 
@@ -48,27 +47,27 @@ def eigen(prediction: Tensor, target: Tensor, valid: Tensor, eigen_lambda: float
     Source: Eigen, Puhrsch and Fergus, NIPS 2014, eq. 3 and 4.
     """
     d, mask = _log_residual(prediction, target, valid)
-    mean = _image_mean(d, mask)
-    variance = _image_mean(((d - mean) * mask).square(), mask)
+    mean = image_mean(d, mask)
+    variance = image_mean(((d - mean) * mask).square(), mask)
     return (variance + (1.0 - eigen_lambda) * mean.square()).mean()
 
 
 def l1_log(prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     """Absolute error in log space: per image, (1/n) Σ |d_i|."""
     d, mask = _log_residual(prediction, target, valid)
-    return _image_mean(d.abs(), mask).mean()
+    return image_mean(d.abs(), mask).mean()
 
 
 def l1(prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     """Absolute error in metres: per image, (1/n) Σ |D(prediction_i) - target_i|."""
     x, mask = _metric_residual(prediction, target, valid)
-    return _image_mean(x.abs(), mask).mean()
+    return image_mean(x.abs(), mask).mean()
 
 
 def l2(prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     """Squared error in metres: per image, (1/n) Σ (D(prediction_i) - target_i)²."""
     x, mask = _metric_residual(prediction, target, valid)
-    return _image_mean(x.square(), mask).mean()
+    return image_mean(x.square(), mask).mean()
 
 
 def l2_smooth(prediction: Tensor, target: Tensor, valid: Tensor, image: Tensor, smooth_weight: float = 0.1) -> Tensor:
@@ -91,16 +90,9 @@ def smoothness(prediction: Tensor, image: Tensor, valid: Tensor) -> Tensor:
 
     Source: Godard, Mac Aodha and Brostow, CVPR 2017, the disparity smoothness loss, there on disparity.
     """
-    if image.ndim != 4 or image.shape[0] != prediction.shape[0] or image.shape[2:] != prediction.shape[2:]:
-        raise ShapeError(f"image {tuple(image.shape)} does not fit the prediction {tuple(prediction.shape)}.")
     seen = valid.any(dim=3, keepdim=True).any(dim=2, keepdim=True)
-    depth = _metres(torch.where(seen, _full(prediction), 0.0))
-    total = depth.new_zeros(depth.shape[0], 1, 1, 1)
-    for axis in _AXES:
-        edge = _step(image.to(depth.dtype), axis).abs().mean(dim=1, keepdim=True)
-        change = _step(depth, axis).abs() * torch.exp(-edge)
-        total = total + change.sum(dim=(1, 2, 3), keepdim=True) / max(change[0].numel(), 1)
-    return total.mean()
+    depth = _metres(torch.where(seen, full_precision(prediction), 0.0))
+    return edge_aware_change(depth, image).mean()
 
 
 def berhu(prediction: Tensor, target: Tensor, valid: Tensor, threshold: float | None = None) -> Tensor:
@@ -124,7 +116,7 @@ def berhu(prediction: Tensor, target: Tensor, valid: Tensor, threshold: float | 
     c = c.clamp(min=torch.finfo(x.dtype).tiny ** 0.25)
     # max(|x|, c) keeps the branch that is not taken finite for the gradient.
     large = (size.clamp(min=c).square() + c * c) / (2 * c)
-    return _image_mean(torch.where(size <= c, size, large), mask).mean()
+    return image_mean(torch.where(size <= c, size, large), mask).mean()
 
 
 def gradient(prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:
@@ -137,9 +129,9 @@ def gradient(prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     """
     d, mask = _log_residual(prediction, target, valid)
     total = d.new_zeros(d.shape[0], 1, 1, 1)
-    for axis in _AXES:
+    for axis in AXES:
         pairs = _pairs(mask, axis, 1)
-        total = total + _image_mean((_step(d, axis) * pairs).square(), pairs)
+        total = total + image_mean((step_along(d, axis) * pairs).square(), pairs)
     return total.mean()
 
 
@@ -156,10 +148,10 @@ def gradient_multiscale(
     """
     d, mask = _log_residual(prediction, target, valid)
     total = d.new_zeros(d.shape[0], 1, 1, 1)
-    for axis in _AXES:
+    for axis in AXES:
         for step in steps:
             pairs = _pairs(mask, axis, step)
-            total = total + _image_mean(_step(d, axis, step).abs() * pairs, pairs)
+            total = total + image_mean(step_along(d, axis, step).abs() * pairs, pairs)
     return total.mean() / len(steps)
 
 
@@ -187,13 +179,7 @@ def build_loss(config: LossConfig) -> Loss:
         ConfigError: if a term is unknown, or a number is out of range.
     """
     weights = dict(config.terms)
-    for name, weight in weights.items():
-        if name not in LOSSES:
-            raise ConfigError(f"loss term {name!r} is unknown; choose among: {', '.join(LOSSES)}.")
-        if not (math.isfinite(weight) and weight >= 0):
-            raise ConfigError(f"loss term {name}: weight {weight} must be a finite number, 0 or more.")
-    if not any(weights.values()):
-        raise ConfigError("the loss has no term with a positive weight; name one, such as eigen: 1.0.")
+    check_terms(weights, LOSSES, "eigen")
     if not 0 <= config.eigen_lambda <= 1:
         raise ConfigError(f"eigen_lambda {config.eigen_lambda} must lie in 0 (L2 in log space) to 1 (scale invariant).")
     if not (math.isfinite(config.smooth_weight) and config.smooth_weight >= 0):
@@ -207,18 +193,9 @@ def build_loss(config: LossConfig) -> Loss:
         terms = {
             name: LOSSES[name](prediction, batch["depth"], batch["valid"], **extra.get(name, {})) for name in weights
         }
-        total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
-        return total, {name: value.detach() for name, value in terms.items()}
+        return weighted_sum(weights, terms)
 
     return loss
-
-
-_AXES: tuple[Axis, Axis] = (3, 2)
-
-
-def _full(x: Tensor) -> Tensor:
-    """At least float32."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _counted(target: Tensor, valid: Tensor) -> Tensor:
@@ -234,7 +211,7 @@ def _prepare(prediction: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor,
     if valid.dtype != torch.bool:
         raise ShapeError(f"valid holds {valid.dtype}; expected bool: write depth > 0 for it.")
     counted = _counted(target, valid)
-    prediction = torch.where(counted, _full(prediction), 0.0)
+    prediction = torch.where(counted, full_precision(prediction), 0.0)
     return prediction, torch.where(counted, target, 1.0).to(prediction.dtype), counted
 
 
@@ -256,24 +233,7 @@ def _metres(log_depth: Tensor) -> Tensor:
     return bounded.exp() * (1 + (log_depth - bounded))
 
 
-def _image_mean(x: Tensor, mask: Tensor) -> Tensor:
-    """Mean of each image over its mask, (B, 1, 1, 1); x is 0 outside the mask. 0 where the mask is empty."""
-    return x.sum(dim=(1, 2, 3), keepdim=True) / mask.sum(dim=(1, 2, 3), keepdim=True).clamp(min=1)
-
-
-def _step(x: Tensor, axis: Axis, step: int = 1) -> Tensor:
-    """x(i + step) - x(i) along an axis; empty where the image is shorter."""
-    first, second = _shifted(x, axis, step)
-    return second - first
-
-
 def _pairs(mask: Tensor, axis: Axis, step: int) -> Tensor:
     """1 where both pixels of a pair count."""
-    first, second = _shifted(mask, axis, step)
+    first, second = shifted(mask, axis, step)
     return first * second
-
-
-def _shifted(x: Tensor, axis: Axis, step: int) -> tuple[Tensor, Tensor]:
-    length = max(x.shape[axis] - step, 0)
-    start = x.shape[axis] - length
-    return x.narrow(axis, 0, length), x.narrow(axis, start, length)
