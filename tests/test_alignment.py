@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from depthnet.alignment import ALIGNMENTS, align, fit_median, fit_none, fit_scale, fit_scale_shift
+from depthnet.alignment import (
+    ALIGNMENTS,
+    align,
+    alignment_for,
+    apply_fit,
+    fit_median,
+    fit_none,
+    fit_scale,
+    fit_scale_shift,
+    fit_scale_shift_disparity,
+)
 from depthnet.errors import ConfigError, InputError, ShapeError
 
 ALL = np.ones(4, dtype=bool)
@@ -86,3 +96,30 @@ def test_unknown_names_and_shapes() -> None:
         align("affine", np.ones(4), np.ones(4), ALL)
     with pytest.raises(ShapeError, match="one shape"):
         align("median", np.ones(4), np.ones((2, 2)), ALL)
+
+
+def test_disparity_by_hand(arrays_of: Callable[..., list[Any]]) -> None:
+    # 1/t = 0.1 p + 0.05 but for the last pixel, which has no depth and is masked.
+    prediction, target = np.array([0.5, 2.0, 4.5, 1.0]), np.array([10.0, 4.0, 2.0, 0.0])
+    arrays = arrays_of(prediction, target, np.array([True, True, True, False]))
+    assert fit_scale_shift_disparity(*arrays) == pytest.approx((0.1, 0.05))
+    aligned = align("scale-shift-disparity", *arrays)
+    np.testing.assert_allclose(np.asarray(aligned), [10.0, 4.0, 2.0, 1 / 0.15], rtol=1e-6)
+
+
+def test_disparity_of_zero_or_less_lies_far_away(arrays_of: Callable[..., list[Any]]) -> None:
+    (prediction,) = arrays_of(np.array([1.0, 0.0, -3.0, math.nan], dtype=np.float32))
+    depth = np.asarray(apply_fit("scale-shift-disparity", prediction, 0.5, 0.0))
+    assert depth.dtype == np.float32
+    np.testing.assert_allclose(depth, [2.0, 1e6, 1e6, math.nan])
+
+
+def test_the_alignment_of_each_kind_of_output() -> None:
+    assert [alignment_for("metric", name) for name in ALIGNMENTS] == list(ALIGNMENTS)
+    assert alignment_for("affine_invariant", "scale-shift") == "scale-shift-disparity"
+    assert alignment_for("scale_invariant", "scale") == "scale"
+    for kind, name in (("affine_invariant", "none"), ("affine_invariant", "median"), ("scale_invariant", "none")):
+        with pytest.raises(ConfigError, match=f"--align {name}: this model gives .* pass --align"):
+            alignment_for(kind, name)
+    with pytest.raises(ConfigError, match="--align least: unknown"):
+        alignment_for("metric", "least")

@@ -1,10 +1,10 @@
 """Fit a prediction to its target before scoring, for models whose depth has no absolute scale.
 
-Every fit gives ``(scale, shift)`` of aligned = scale * prediction + shift, in **depth** (metres), not in disparity: a
-model that gives affine-invariant *disparity* (MiDaS and its successors) has to be inverted by its user first, or be
-fitted in its own space. The fit sees the valid pixels of one image; pixels where the prediction is NaN or infinite are
-left out of it. Arrays may be NumPy arrays or PyTorch tensors of one shape. A score after alignment is not comparable
-with one without: say it in every table.
+Every fit gives ``(scale, shift)`` of aligned = scale * prediction + shift, in **depth** (metres). Only
+``scale-shift-disparity`` works in **disparity** (1/metres): for models whose output is inverse depth up to scale and
+shift (MiDaS and its successors); :func:`alignment_for` chooses it for them. The fit sees the valid pixels of one
+image; pixels where the prediction is NaN or infinite are left out of it. Arrays may be NumPy arrays or PyTorch tensors
+of one shape. A score after alignment is not comparable with one without: say it in every table.
 """
 
 from __future__ import annotations
@@ -93,6 +93,24 @@ def fit_scale_shift(prediction: Array, target: Array, valid: Array) -> tuple[flo
     return scale, mean_t - scale * mean_p
 
 
+def fit_scale_shift_disparity(prediction: Array, target: Array, valid: Array) -> tuple[float, float]:
+    """Least-squares scale and shift in disparity: a, b that minimise sum((a p + b - 1/t)^2).
+
+    Args:
+        prediction: inverse depth up to an unknown scale and shift, any shape.
+        target: true depth in metres, the same shape.
+        valid: True where both count, the same shape, bool.
+
+    Raises:
+        ShapeError: if the shapes differ.
+        InputError: if no valid pixel has a finite prediction.
+
+    Source: Ranftl et al. 2020 (MiDaS), section 5: predictions and ground truth are aligned in inverse depth.
+    """
+    xp = array_namespace(prediction, target)
+    return fit_scale_shift(prediction, 1.0 / xp.where(valid & (target > 0), target, xp.ones_like(target)), valid)
+
+
 Fit = Callable[[Array, Array, Array], tuple[float, float]]
 
 ALIGNMENTS: dict[str, Fit] = {
@@ -100,6 +118,7 @@ ALIGNMENTS: dict[str, Fit] = {
     "median": fit_median,
     "scale": fit_scale,
     "scale-shift": fit_scale_shift,
+    "scale-shift-disparity": fit_scale_shift_disparity,
 }
 """Alignments by the name of ``--align``."""
 
@@ -115,15 +134,52 @@ def find_alignment(name: str) -> Fit:
     return ALIGNMENTS[name]
 
 
+def alignment_for(kind: str, name: str) -> str:
+    """The alignment that ``--align NAME`` stands for with a model whose output is of this kind.
+
+    Args:
+        kind: ``metric``, ``scale_invariant`` (depth up to a scale) or ``affine_invariant`` (inverse depth up to scale
+            and shift), as in ModelInfo.
+        name: the alignment that the user asked for.
+
+    Raises:
+        ConfigError: if there is no such alignment, or this output cannot be scored so.
+    """
+    find_alignment(name)
+    if kind == "affine_invariant":
+        if name not in ("scale-shift", "scale-shift-disparity"):
+            raise ConfigError(
+                f"--align {name}: this model gives inverse depth up to scale and shift, not metres; "
+                "pass --align scale-shift, which fits both in inverse depth."
+            )
+        return "scale-shift-disparity"
+    if kind == "scale_invariant" and name == "none":
+        raise ConfigError(
+            "--align none: this model gives depth up to a scale, not metres; pass --align median, scale or scale-shift."
+        )
+    return name
+
+
+def apply_fit(name: str, prediction: Array, scale: float, shift: float) -> Array:
+    """Depth in metres of a prediction after the fit (scale, shift) of the alignment called ``name``; not clamped.
+
+    A disparity of 0 or less after the fit lies at infinity: it becomes a million metres. NaN stays NaN.
+    """
+    aligned = prediction * scale + shift
+    if name != "scale-shift-disparity":
+        return aligned
+    xp = array_namespace(aligned)
+    return 1.0 / xp.where(aligned < 1e-6, xp.full_like(aligned, 1e-6), aligned)
+
+
 def align(name: str, prediction: Array, target: Array, valid: Array) -> Array:
-    """The prediction after the alignment called ``name``; same shape, not clamped.
+    """The prediction in metres after the alignment called ``name``; same shape, not clamped.
 
     Raises:
         ConfigError: if there is no such alignment.
         ShapeError, InputError: see the fits.
     """
-    scale, shift = find_alignment(name)(prediction, target, valid)
-    return prediction * scale + shift
+    return apply_fit(name, prediction, *find_alignment(name)(prediction, target, valid))
 
 
 def _finite_pairs(prediction: Array, target: Array, valid: Array) -> tuple[Array, Array]:

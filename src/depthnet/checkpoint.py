@@ -25,6 +25,8 @@ METADATA_KEY = "depthnet"
 MODELS = Path(__file__).parent / "models"
 #: Shipped models: name -> file stem in ``models/``; each is there as .onnx and as .safetensors.
 SHIPPED = {"mobile": "mobile"}
+#: What goes before the name or folder of a transformers checkpoint.
+HUB_PREFIX = "hf:"
 #: Files of a run folder that hold a model, in the order in which they are preferred.
 RUN_MODELS = ("model.onnx", "best.safetensors", "last.safetensors")
 
@@ -42,7 +44,8 @@ class ModelInfo:
     training_focal_px: float
     min_depth: float
     max_depth: float
-    #: What the output is: ``metric``, ``scale_invariant`` or ``affine_invariant``.
+    #: What the output is: ``metric``, ``scale_invariant`` (depth up to a scale) or ``affine_invariant`` (inverse depth
+    #: up to scale and shift).
     kind: str = "metric"
     provenance: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, Any] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Align = Literal["none", "median", "scale", "scale-shift"]
+Align = Literal["none", "median", "scale", "scale-shift", "scale-shift-disparity"]
 SaveFormat = Literal["png", "colour", "npy", "ply", "glb"]
 
 
@@ -172,7 +172,7 @@ class PredictConfig:
     """Depth in metres for photos: files, folders or globs."""
 
     model: str = "mobile"
-    """A shipped name, a .onnx, a .safetensors or a run folder."""
+    """A shipped name, a .onnx, a .safetensors, a run folder, or hf:NAME for a metric depth model of transformers."""
     out: str | None = None
     """Folder of the results; by default beside each input."""
     save: tuple[SaveFormat, ...] = ("png", "colour")
@@ -192,8 +192,9 @@ class EvaluateConfig:
     """Score a model, or a folder of predictions by any program, against ground truth."""
 
     model: str = "mobile"
-    """A shipped name, a .onnx, a .safetensors, a run folder or a folder of predictions; to compare several, repeat the
-    option or write commas between."""
+    """A shipped name, a .onnx, a .safetensors, a run folder, a folder of predictions, or hf:NAME for a depth model of
+    transformers (a checkpoint of the hub or its folder); to compare several, repeat the option or write commas
+    between."""
     data: str = ""
     """Data with ground truth, of any layout that depthnet recognises."""
     format: str | None = None
@@ -204,7 +205,8 @@ class EvaluateConfig:
     """Protocols, side by side (nyu, nyu-toolbox, nyu-full, nyu-densedepth, kitti-eigen, kitti-eigen-crop, none;
     -pooled after any); by default the data set's own."""
     align: Align = "none"
-    """Fit of each prediction to its ground truth before scoring."""
+    """Fit of each prediction to its ground truth before scoring. Models of inverse depth need scale-shift; a folder of
+    such predictions needs scale-shift-disparity, the same fit in 1/metres."""
     flip: bool = False
     """Average the predictions of the image and its mirror image."""
     focal_px: float | None = None

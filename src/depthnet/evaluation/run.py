@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from depthnet.alignment import find_alignment
+from depthnet.alignment import alignment_for
 from depthnet.checkpoint import SHIPPED
 from depthnet.config import EvaluateConfig
 from depthnet.data.samples import DepthDataset, RawSample
@@ -71,14 +71,16 @@ def evaluate(
 ) -> Evaluation:
     """Score predictions against the ground truth of a data set.
 
-    A prediction of another size is resized to the ground truth's, bilinearly in depth. A sample that cannot be read,
-    predicted or aligned is reported in ``errors`` and the others go on.
+    A prediction of another size is resized to the ground truth's, bilinearly, in its own unit. A sample that cannot be
+    read, predicted or aligned is reported in ``errors`` and the others go on.
 
     Args:
         model: an object with ``depth(image, focal_px)``, or the path of a folder of predictions.
         dataset: samples with depth.
         protocols: names, see :data:`depthnet.evaluation.PROTOCOLS`; by default the data set's own.
-        align: fit of each prediction to its ground truth before it is clamped: none, median, scale or scale-shift.
+        align: fit of each prediction to its ground truth before it is clamped: none, median, scale, scale-shift or
+            scale-shift-disparity. A model whose output has no unit (``model.info.kind``) needs one; for inverse depth
+            scale-shift is the fit in disparity.
         flip: average the predicted depth of the image and that of its mirror image.
         focal_px: focal length of the images in pixels of their own size; by default the sample's K, if it has one.
         prediction_scale: metres per unit of a folder of predictions; by default 1 for ``.npy``, 0.001 for ``.png``.
@@ -89,11 +91,11 @@ def evaluate(
         The scores.
 
     Raises:
-        ConfigError: if a protocol or alignment is unknown, or an option does not fit the kind of model.
+        ConfigError: if a protocol or alignment is unknown, or it or an option does not fit the kind of model.
         InputError: if no sample at all could be scored.
     """
     chosen = find_protocols(protocols or (dataset.default_protocol,))
-    find_alignment(align)
+    align = alignment_for(output_kind(model), align)
     if focal_px is not None and not 0.0 < focal_px < math.inf:
         raise ConfigError(f"--focal-px {focal_px:g}: expected a positive focal length in pixels, for example 518.9.")
     read_pair, folder = _open_source(model, dataset, flip, focal_px, prediction_scale)
@@ -120,6 +122,11 @@ def evaluate(
         reason = f"the first reason: {evaluation.errors[0]}" if evaluation.errors else "choose another --split."
         raise InputError(f"{dataset.name}: none of its {len(dataset.names)} samples could be scored; {reason}")
     return evaluation
+
+
+def output_kind(model: DepthPredictor | str | Path) -> str:
+    """What a model gives: ``metric``, ``scale_invariant`` or ``affine_invariant``; one that does not say, metres."""
+    return str(getattr(getattr(model, "info", None), "kind", "metric"))
 
 
 def split_models(names: str) -> list[str]:

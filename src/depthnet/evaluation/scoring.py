@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from depthnet.alignment import find_alignment
+from depthnet.alignment import apply_fit, find_alignment
 from depthnet.errors import InputError, ShapeError
 from depthnet.evaluation.protocols import Box, EvaluationProtocol
 from depthnet.metrics import MetricSums, error_terms
@@ -104,7 +104,7 @@ def apply_protocol(
                 f"alignment {align}: scale {scale:g}, shift {shift:g}; expected finite numbers; "
                 "check the prediction's unit."
             )
-        prediction = prediction * np.float32(scale) + np.float32(shift)
+        prediction = apply_fit(align, prediction, scale, shift)
     return clamp(prediction, protocol.prediction_range), counts
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from depthnet.checkpoint import resolve_model
+from depthnet.checkpoint import HUB_PREFIX, resolve_model
 from depthnet.errors import InputError
 from depthnet.geometry.camera import depth_for_camera, focal_from_fov, training_view_focal
 from depthnet.io.images import RGB, ImageLike, LoadedImage, read_image
 from depthnet.predictor.prediction import Prediction
 from depthnet.predictor.resize import network_input, network_size, resize_depth
+from depthnet.predictor.rivals import load_rival
 from depthnet.predictor.runtime import Runtime, load_runtime
 
 
@@ -49,6 +50,11 @@ class DepthModel:
             InputError: if the photo cannot be read, or a focal length or angle is out of range.
         """
         check_camera(focal_px, fov_deg)
+        if self.info.kind == "affine_invariant":
+            raise InputError(
+                f"{self.info.name}: gives inverse depth up to scale and shift, not metres; choose a metric model. "
+                "`depthnet evaluate --align scale-shift` scores it."
+            )
         photo = image if isinstance(image, LoadedImage) else read_image(image)
         height, width = photo.image.shape[:2]
         if focal_px is not None:
@@ -59,7 +65,7 @@ class DepthModel:
             focal, source = photo.focal_px, "EXIF"
         else:
             focal = training_view_focal(height, width, self.info.training_focal_px, self.info.input_size)
-            source = "training camera"
+            source = "assumed view" if self.runtime.own_size else "training camera"
         return Prediction(self.depth(photo.image, focal), photo.image, focal, source, photo.stem)
 
     def depth(self, image: RGB, focal_px: float | None = None) -> NDArray[np.float32]:
@@ -79,9 +85,11 @@ class DepthModel:
 
         Args:
             image: the photo.
-            focal_px: its focal length in pixels of its own size.
+            focal_px: its focal length in pixels of its own size; a model without a training camera does without.
         """
         height, width = image.shape[:2]
+        if self.runtime.own_size:
+            return self.runtime.run(network_input(image, (height, width)))[0, 0]
         size = network_size(height, width, self.info.input_size)
         depth = self.runtime.run(network_input(image, size))[0, 0]
         return depth_for_camera(depth, focal_px * (size[1] / width), self.info.training_focal_px)
@@ -91,7 +99,8 @@ def load_model(name: str | Path = "mobile", device: str | None = None, threads: 
     """Load a depth model.
 
     Args:
-        name: a shipped name, a ``.onnx``, a ``.safetensors`` or a run folder (its ``model.onnx`` first).
+        name: a shipped name, a ``.onnx``, a ``.safetensors``, a run folder (its ``model.onnx`` first), or ``hf:`` and
+            the name or folder of a transformers depth model.
         device: ``cpu``, ``cuda`` or ``cuda:N``; by default CUDA where the installed runtime has it, else the CPU.
         threads: CPU threads; by default all cores this process may use.
 
@@ -99,6 +108,8 @@ def load_model(name: str | Path = "mobile", device: str | None = None, threads: 
         InputError: if there is no such model or device, or the file is damaged.
         MissingTierError: if the package that runs the model is not installed.
     """
+    if str(name).startswith(HUB_PREFIX):
+        return DepthModel(load_rival(str(name).removeprefix(HUB_PREFIX), device, threads))
     return DepthModel(load_runtime(resolve_model(name), device, threads))
 
 

@@ -37,7 +37,8 @@ class Prediction:
     focal_px: float
     """Focal length in pixels of the photo that the metres rest on."""
     focal_source: str
-    """Where it comes from: ``--focal-px``, ``--fov-deg``, ``EXIF`` or ``training camera``."""
+    """Where it comes from: ``--focal-px``, ``--fov-deg``, ``EXIF``, ``training camera``, or ``assumed view`` for a
+    model that knows no training camera."""
     stem: str = "image"
     """First part of the names of the files that :meth:`save` writes."""
 

@@ -17,7 +17,8 @@ from depthnet.errors import InputError, MissingTierError, one_line
 if TYPE_CHECKING:
     import onnxruntime
 
-#: Runs the network: image (1, 3, h, w) float32 in [0, 1] -> depth (1, 1, h, w) float32 of the training camera.
+#: Runs the network: image (1, 3, h, w) float32 in [0, 1] -> depth (1, 1, h, w) float32 of the training camera, in
+#: metres unless the model's kind says otherwise.
 Runner: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
@@ -31,6 +32,8 @@ class Runtime:
     """Runs the network."""
     name: str
     """What runs it and where, in words."""
+    own_size: bool = False
+    """Takes a photo at its own size and resizes it by its own rule; it knows no training camera."""
 
 
 def load_runtime(path: Path, device: str | None, threads: int | None) -> Runtime:
@@ -45,11 +48,20 @@ def load_runtime(path: Path, device: str | None, threads: int | None) -> Runtime
         InputError: if an option is out of range, the device is not there or the file is damaged.
         MissingTierError: if the package that runs the model is not installed.
     """
+    check_place(device, threads)
+    return (_load_onnx if path.suffix == ".onnx" else _load_torch)(path, device, threads)
+
+
+def check_place(device: str | None, threads: int | None) -> None:
+    """Refuse a device or a number of threads that there cannot be.
+
+    Raises:
+        InputError: saying which.
+    """
     if threads is not None and threads < 1:
         raise InputError(f"--threads {threads}: give 1 or more.")
     if device is not None and not (device in ("cpu", "cuda") or device.removeprefix("cuda:").isdigit()):
         raise InputError(f"--device {device}: choose cpu, cuda or cuda:N.")
-    return (_load_onnx if path.suffix == ".onnx" else _load_torch)(path, device, threads)
 
 
 def _load_onnx(path: Path, device: str | None, threads: int | None) -> Runtime:
@@ -109,13 +121,7 @@ def _load_torch(path: Path, device: str | None, threads: int | None) -> Runtime:
     network, info = load_network(path)
     import torch
 
-    if device is None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    index = int(device.partition(":")[2] or 0)
-    if device != "cpu" and index >= torch.cuda.device_count():
-        raise InputError(f"--device {device}: PyTorch sees {torch.cuda.device_count()} CUDA devices; use cpu.")
-    if threads is not None:
-        torch.set_num_threads(threads)
+    device = torch_device(device, threads)
     network = network.to(device).eval()
 
     def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -126,3 +132,21 @@ def _load_torch(path: Path, device: str | None, threads: int | None) -> Runtime:
         return depth
 
     return Runtime(info, run, f"PyTorch, {device}")
+
+
+def torch_device(device: str | None, threads: int | None) -> str:
+    """The PyTorch device of ``--device``, by default CUDA where there is one; also sets the number of threads.
+
+    Raises:
+        InputError: if there is no such device.
+    """
+    import torch
+
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    index = int(device.partition(":")[2] or 0)
+    if device != "cpu" and index >= torch.cuda.device_count():
+        raise InputError(f"--device {device}: PyTorch sees {torch.cuda.device_count()} CUDA devices; use cpu.")
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return device

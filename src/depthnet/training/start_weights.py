@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from depthnet.errors import InputError, MissingTierError
+from depthnet.checkpoint import HUB_PREFIX
+from depthnet.errors import InputError
 from depthnet.networks.blocks import DepthNetwork
+from depthnet.networks.hub import reading_checkpoint
 from depthnet.networks.mobile import BLOCKS, MobileDepth
-
-HUB_PREFIX = "hf:"
 
 
 def load_encoder(network: DepthNetwork, source: str) -> None:
@@ -27,7 +27,10 @@ def load_encoder(network: DepthNetwork, source: str) -> None:
         InputError: if the weights do not fit the encoder.
     """
     if not isinstance(network, MobileDepth):
-        raise InputError(f"{source}: start weights are for --network mobile; leave out --encoder-weights.")
+        raise InputError(
+            f"{source}: start weights are for --network mobile (backbone:NAME brings its own); "
+            "leave out --encoder-weights."
+        )
     if source.startswith(HUB_PREFIX):
         state = mobilenet_from_transformers(source.removeprefix(HUB_PREFIX))
     else:
@@ -65,14 +68,8 @@ def mobilenet_from_transformers(name: str) -> dict[str, Tensor]:
     Returns:
         Tensors under the keys of :class:`depthnet.networks.mobile.MobileNetV2Encoder`.
     """
-    try:
-        from transformers import MobileNetV2Model
-    except ImportError as error:
-        raise MissingTierError('hf: start weights need transformers: pip install "depthnet[hf]"') from error
-    try:
-        model: Any = MobileNetV2Model.from_pretrained(name, add_pooling_layer=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"hf:{name}: {str(error).splitlines()[0]} Pass a local file without internet.") from error
+    with reading_checkpoint(name) as transformers:
+        model: Any = transformers.MobileNetV2Model.from_pretrained(name, add_pooling_layer=False)
     stem = model.conv_stem
     layers: dict[str, Any] = {
         "stem": stem.first_conv, "blocks.0.depthwise": stem.conv_3x3, "blocks.0.project": stem.reduce_1x1
