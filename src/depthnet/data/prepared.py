@@ -67,15 +67,15 @@ class PreparedDataset(DepthDataset):
         Raises:
             InputError: if a file is damaged, or its size is another.
         """
-        position = self._positions[index]
-        fx, fy, cx, cy, _, _ = self._table.camera(position)
+        fx, fy, cx, cy, _, _ = self._table.camera(self._positions[index])
+        T_world_cam, time_s = self.read_pose(index)
         return RawSample(
             image=self._read_picture("rgb", index),
             depth=self.read_depth(index),
             K=build_intrinsics(fx, fy, cx, cy),
             name=self.names[index],
-            T_world_cam=self._table.T_world_cam(position),
-            time_s=self._table.time_s(position),
+            T_world_cam=T_world_cam,
+            time_s=time_s,
         )
 
     def read_depth(self, index: int) -> NDArray[np.float32]:
@@ -84,6 +84,11 @@ class PreparedDataset(DepthDataset):
         depth = read_depth_png(file)
         self._check_size(file, index, depth.shape)
         return depth
+
+    def read_pose(self, index: int) -> tuple[NDArray[np.float64] | None, float | None]:
+        """Pose and time of frame ``index``; no pixel is read."""
+        position = self._positions[index]
+        return self._table.T_world_cam(position), self._table.time_s(position)
 
     def read_right(self, index: int) -> NDArray[np.uint8] | None:
         """Decode the right picture of frame ``index``, RGB, (H, W, 3); None where there is none."""

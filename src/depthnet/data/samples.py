@@ -145,6 +145,14 @@ class DepthDataset(ABC, Sequence[Sample]):
         """
         return self.read_raw(index).depth
 
+    def read_pose(self, index: int) -> tuple[NDArray[np.float64] | None, float | None]:
+        """``T_world_cam`` and ``time_s`` of sample ``index``, None where unknown.
+
+        A layout that can leaves the pictures undecoded, which is what takes the time.
+        """
+        raw = self.read_raw(index)
+        return raw.T_world_cam, raw.time_s
+
     def sequences(self) -> dict[str, list[int]]:
         """Positions of the frames of each video by its name, in order of time; by default all are one sequence."""
         return {self.name: list(range(len(self)))}
@@ -219,6 +227,10 @@ class Selection(DepthDataset):
         """Depth of sample ``index`` of the selection."""
         return self.dataset.read_depth(self.positions[index])
 
+    def read_pose(self, index: int) -> tuple[NDArray[np.float64] | None, float | None]:
+        """Pose and time of sample ``index`` of the selection."""
+        return self.dataset.read_pose(self.positions[index])
+
     def sequences(self) -> dict[str, list[int]]:
         """Positions in the selection of the frames of each video, in the order of the selection."""
         video = {position: name for name, positions in self.dataset.sequences().items() for position in positions}
@@ -269,6 +281,10 @@ class CachedDataset(DepthDataset):
         """Depth of frame ``index``, from memory when the frame is there; it is not kept by itself."""
         raw = self._kept.get(index)
         return self.dataset.read_depth(index) if raw is None else raw.depth
+
+    def read_pose(self, index: int) -> tuple[NDArray[np.float64] | None, float | None]:
+        """Pose and time of frame ``index``."""
+        return self.dataset.read_pose(index)
 
     def sequences(self) -> dict[str, list[int]]:
         """Those of the data set behind it."""

@@ -174,9 +174,9 @@ def test_odometry_without_scans_poses_or_times(odometry: Path) -> None:
     ("file", "text", "words"),
     [
         ("poses/00.txt", "1 0 0 0 0 1 0 0 0 0 1 0\n", "1 poses, but there is an image 000002"),
-        ("poses/00.txt", "1 0 0 0 0 1 0 0 0 0 1\n" * 3, "line 1 has 11 numbers; expected 12"),
-        ("poses/00.txt", "1 0 0 0 0 1 0 0 0 0 2 0\n" * 3, "line 1: not a rotation"),
-        ("poses/00.txt", "1 0 0 x 0 1 0 0 0 0 1 0\n" * 3, "expected 12 numbers a line"),
+        ("poses/00.txt", "1 0 0 0 0 1 0 0 0 0 1\n" * 3, "line 1: 11 numbers; expected 12"),
+        ("poses/00.txt", "1 0 0 0 0 1 0 0 0 0 2 0\n" * 3, "line 1: not a rigid motion"),
+        ("poses/00.txt", "1 0 0 x 0 1 0 0 0 0 1 0\n" * 3, "are not all numbers; expected 12"),
         ("poses/00.txt", "1 0 0 nan 0 1 0 0 0 0 1 0\n" * 3, "NaN or infinity"),
         ("sequences/00/times.txt", "0\n1\n", "2 times, but there is an image 000002"),
         ("sequences/00/times.txt", "0\n2\n1\n", "the times go back"),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from depthnet.data import Sample, open_dataset
-from depthnet.data.rgbd.tum import TumSequence, associate_stamps, open_tum
+from depthnet.data.rgbd.tum import TumSequence, open_tum
 from depthnet.errors import DepthNetError, InputError
 
 SIZE = (6, 8)
@@ -74,27 +74,6 @@ def test_the_order_of_the_lists_and_their_blanks_change_nothing(sequence: Path) 
     for (name, depth, pose), (same_name, same_depth, same_pose) in zip(expected, again):
         assert (name, depth) == (same_name, same_depth)
         np.testing.assert_array_equal(pose, same_pose)
-
-
-def published(first: list[float], second: list[float], most: float) -> list[tuple[int, int]]:
-    """The rule as it is stated: all pairs within the limit, by difference, each stamp once."""
-    near = sorted((abs(a - b), a, b) for a in first for b in second if abs(a - b) < most)
-    left, right, pairs = list(first), list(second), []
-    for _, a, b in near:
-        if a in left and b in right:
-            left.remove(a)
-            right.remove(b)
-            pairs.append((first.index(a), second.index(b)))
-    return sorted(pairs)
-
-
-STAMPS = st.lists(st.integers(0, 40).map(lambda n: n / 128), max_size=12, unique=True).map(sorted)
-
-
-@given(STAMPS, STAMPS, st.sampled_from([1 / 64, 3 / 128, 0.02, 1.0]))
-def test_association_is_the_published_one(first: list[float], second: list[float], most: float) -> None:
-    pairs = associate_stamps(np.array(first), np.array(second), most)
-    assert [tuple(pair) for pair in pairs.tolist()] == published(first, second, most)
 
 
 def test_a_sequence_without_depth_or_poses_still_has_its_pictures(sequence: Path) -> None:

@@ -15,11 +15,11 @@ from depthnet.data.rgbd.video import (
     JoinedSequences,
     check_intrinsics,
     check_principal_point,
-    check_transform,
     natural_key,
     read_matrix,
 )
 from depthnet.errors import InputError
+from depthnet.io.trajectory import check_transform
 
 
 class Frames(DepthDataset):

@@ -19,13 +19,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from depthnet.data.kitti.calibration import KittiCalibration, check_rotation, read_odometry_calibration
+from depthnet.data.kitti.calibration import KittiCalibration, read_odometry_calibration
 from depthnet.data.kitti.layout import IMAGE_SUFFIXES, numbered_files
 from depthnet.data.kitti.velodyne import project_velodyne, read_velodyne
 from depthnet.data.samples import DepthDataset, RawSample
 from depthnet.errors import InputError
 from depthnet.io.images import open_image, read_rgb
-from depthnet.io.text import read_text
+from depthnet.io.text import read_lines
+from depthnet.io.trajectory import parse_time, read_trajectory
 
 _PARTS = {"train": tuple(f"{n:02d}" for n in range(9)), "test": ("09", "10")}
 _COLOUR, _GREY = 2, 0
@@ -113,13 +114,14 @@ class KittiOdometryDataset(DepthDataset):
         image = read_rgb(file)
         size = image.shape[0], image.shape[1]
         sequence.calibration.check_size(file, size, sequence.camera)
+        T_world_cam, time_s = self.read_pose(index)
         return RawSample(
             image=image,
             depth=_depth(sequence, frame, size),
             K=sequence.calibration.intrinsics(sequence.camera),
             name=self.names[index],
-            T_world_cam=None if sequence.T_world_cam is None else sequence.T_world_cam[frame],
-            time_s=None if sequence.times_s is None else float(sequence.times_s[frame]),
+            T_world_cam=T_world_cam,
+            time_s=time_s,
         )
 
     def read_depth(self, index: int) -> NDArray[np.float32] | None:
@@ -128,6 +130,12 @@ class KittiOdometryDataset(DepthDataset):
         with open_image(sequence.image_path(frame)) as picture:
             size = picture.height, picture.width
         return _depth(sequence, frame, size)
+
+    def read_pose(self, index: int) -> tuple[NDArray[np.float64] | None, float | None]:
+        """Pose and time of frame ``index``; no pixel is read."""
+        sequence, frame = self._frames[index]
+        T_world_cam = None if sequence.T_world_cam is None else sequence.T_world_cam[frame]
+        return T_world_cam, None if sequence.times_s is None else float(sequence.times_s[frame])
 
 
 def find_sequences(path: Path) -> dict[str, Path]:
@@ -196,7 +204,8 @@ def _pose_file(sequence: Path) -> Path | None:
 
 def _read_times(file: Path, last: int) -> NDArray[np.float64]:
     """Seconds from the first frame, one a line, (N,)."""
-    times = _read_table(file, 1)[:, 0]
+    rule = "expected one time a line"
+    times = np.array([parse_time(line, place, rule) for place, line in read_lines(file)])
     if (np.diff(times) < 0).any():
         raise InputError(f"{file}: the times go back; expected rising seconds, one line a frame: restore the file.")
     _check_count(file, len(times), last, "times")
@@ -205,27 +214,9 @@ def _read_times(file: Path, last: int) -> NDArray[np.float64]:
 
 def _read_poses(file: Path, last: int, T_cam_cam0: NDArray[np.float64]) -> NDArray[np.float64]:
     """T_world_cam, (N, 4, 4), of a file of T_world_cam0."""
-    rows = _read_table(file, 12).reshape(-1, 3, 4)
-    for number, row in enumerate(rows, 1):
-        check_rotation(row[:, :3], f"{file}: line {number}")
-    _check_count(file, len(rows), last, "poses")
-    T = np.tile(np.eye(4), (len(rows), 1, 1))
-    T[:, :3] = rows
-    return np.asarray(T @ np.linalg.inv(T_cam_cam0))
-
-
-def _read_table(file: Path, columns: int) -> NDArray[np.float64]:
-    rows = [line.split() for line in read_text(file).splitlines() if line.strip()]
-    for number, words in enumerate(rows, 1):
-        if len(words) != columns:
-            raise InputError(f"{file}: line {number} has {len(words)} numbers; expected {columns}: restore the file.")
-    try:
-        table = np.array([[float(word) for word in words] for words in rows]).reshape(-1, columns)
-    except ValueError as error:
-        raise InputError(f"{file}: {error}; expected {columns} numbers a line: restore the file.") from None
-    if not np.isfinite(table).all():
-        raise InputError(f"{file}: NaN or infinity; expected {columns} numbers a line: restore the file.")
-    return table
+    T_world_cam0 = read_trajectory(file, "kitti").T_world_cam
+    _check_count(file, len(T_world_cam0), last, "poses")
+    return np.asarray(T_world_cam0 @ np.linalg.inv(T_cam_cam0))
 
 
 def _check_count(file: Path, count: int, last: int, what: str) -> None:

@@ -32,7 +32,6 @@ from depthnet.data.rgbd.video import (
     check_intrinsics,
     check_partners,
     check_principal_point,
-    check_transform,
     files_by_stem,
     holds_only,
     natural_key,
@@ -48,6 +47,7 @@ from depthnet.geometry.se3 import invert_transform
 from depthnet.io.depth import read_depth_png
 from depthnet.io.images import open_image, read_rgb
 from depthnet.io.text import read_text
+from depthnet.io.trajectory import check_transform
 
 # The authors scale the principal point by (w - 1) / (W - 1), we by pixel centres: a quarter pixel at most.
 _SAME_CAMERA_PX = 1.0

@@ -18,11 +18,9 @@ from depthnet.data.rgbd.video import (
     check_intrinsics,
     check_partners,
     check_principal_point,
-    check_transform,
     files_by_stem,
     holds_only,
     open_one_or_all,
-    parse_numbers,
     read_matrix,
     refuse_split,
 )
@@ -30,7 +28,8 @@ from depthnet.data.samples import DepthDataset, RawSample, check_same_size
 from depthnet.errors import InputError
 from depthnet.io.depth import read_depth_png
 from depthnet.io.images import read_rgb
-from depthnet.io.text import read_text
+from depthnet.io.text import parse_numbers, read_lines
+from depthnet.io.trajectory import check_transform
 
 
 class SequenceFolder(DepthDataset):
@@ -78,12 +77,16 @@ class SequenceFolder(DepthDataset):
             depth=depth,
             K=check_principal_point(self._K, (image.shape[0], image.shape[1]), self._K_file),
             name=self.names[index],
-            T_world_cam=None if self._poses is None else self._poses[index],
+            T_world_cam=self.read_pose(index)[0],
         )
 
     def read_depth(self, index: int) -> NDArray[np.float32] | None:
         """Decode the depth map of frame ``index`` alone; None when the sequence has no depth."""
         return None if self._depths is None else read_depth_png(self._depths[index])
+
+    def read_pose(self, index: int) -> tuple[NDArray[np.float64] | None, float | None]:
+        """Pose and time of frame ``index``; no pixel is read."""
+        return (None if self._poses is None else self._poses[index]), None
 
 
 def open_sequence(path: str | Path, split: str | None = None) -> DepthDataset:
@@ -111,11 +114,9 @@ def _read_poses(file: Path, count: int) -> list[NDArray[np.float64] | None] | No
     if not file.exists():
         return None
     poses = []
-    for number, line in enumerate(read_text(file).splitlines(), 1):
-        if line.strip() and not line.lstrip().startswith("#"):
-            place = f"{file}: line {number}"
-            numbers = parse_numbers(line, 16, place, "16 numbers, the rows of a 4x4 camera-to-world matrix")
-            poses.append(check_transform(numbers.reshape(4, 4), place))
+    for place, line in read_lines(file):
+        numbers = parse_numbers(line, 16, place, "16 numbers, the rows of a 4x4 camera-to-world matrix")
+        poses.append(check_transform(numbers.reshape(4, 4), place))
     if len(poses) != count:
         raise InputError(
             f"{file}: {len(poses)} poses for {count} images; expected one line for each image: restore it."

@@ -32,7 +32,6 @@ from depthnet.data.folder import IMAGE_SUFFIXES
 from depthnet.data.rgbd.video import (
     JoinedSequences,
     check_partners,
-    check_transform,
     holds_only,
     natural_key,
     read_matrix,
@@ -46,6 +45,7 @@ from depthnet.geometry.se3 import invert_transform
 from depthnet.io.depth import read_depth_png
 from depthnet.io.images import open_image, read_rgb
 from depthnet.io.text import read_text
+from depthnet.io.trajectory import check_transform
 
 #: fx fy cx cy at 640x480, integer pixel centres from 0.
 COLOUR_CAMERA = (525.0, 525.0, 320.0, 240.0)
@@ -114,6 +114,10 @@ class SevenScenesSequence(DepthDataset):
             return depth
         with open_image(self._images[index]) as picture:
             return _to_colour(depth, (picture.height, picture.width))
+
+    def read_pose(self, index: int) -> tuple[NDArray[np.float64] | None, float | None]:
+        """Pose and time of frame ``index``; no pixel is read."""
+        return self._poses[index], None
 
     def _stored_depth(self, index: int) -> NDArray[np.float32]:
         depth = read_depth_png(self._depths[index])

@@ -16,30 +16,25 @@ Source: Sturm et al., A Benchmark for the Evaluation of RGB-D SLAM Systems, IROS
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from depthnet.data.rgbd.video import holds_only, open_one_or_all, parse_numbers, refuse_split
+from depthnet.data.rgbd.video import holds_only, open_one_or_all, refuse_split
 from depthnet.data.samples import DepthDataset, RawSample, build_intrinsics, check_same_size
 from depthnet.errors import InputError
 from depthnet.geometry.camera import scale_intrinsics
-from depthnet.geometry.se3 import pose_from_quat_xyzw
+from depthnet.geometry.trajectory import MAX_DIFFERENCE_S, associate_times
 from depthnet.io.depth import read_depth_png
 from depthnet.io.images import read_rgb
-from depthnet.io.text import read_text
+from depthnet.io.text import read_lines
+from depthnet.io.trajectory import parse_time, read_tum_rows, sort_by_time
 
 #: The benchmark's default camera (ROS) at 640x480: fx fy cx cy, integer pixel centres from 0.
 TUM_CAMERA = (525.0, 525.0, 319.5, 239.5)
 TUM_SIZE = (480, 640)
 UNITS_PER_METRE = 5000.0
-#: Stamps that differ by less belong together, seconds.
-MAX_DIFFERENCE_S = 0.02
-
-# Four decimals a component keep the length of a quaternion within 1e-4 of 1; shuffled columns do not.
-_QUAT_TOLERANCE = 0.05
 
 
 class TumSequence(DepthDataset):
@@ -96,6 +91,10 @@ class TumSequence(DepthDataset):
         """Decode the depth map of frame ``index`` alone; None when the sequence has no depth."""
         return None if self._depths is None else read_depth_png(self._depths[index], UNITS_PER_METRE)
 
+    def read_pose(self, index: int) -> tuple[NDArray[np.float64] | None, float | None]:
+        """Pose and time of frame ``index``; no pixel is read."""
+        return self._poses.get(index), self._times[index]
+
     def _intrinsics(self, height: int, width: int) -> NDArray[np.float32] | None:
         scale_y, scale_x = height / TUM_SIZE[0], width / TUM_SIZE[1]
         # A size may be a pixel off an exact fraction.
@@ -108,7 +107,7 @@ class TumSequence(DepthDataset):
     ) -> NDArray[np.float64]:
         """The colour stamps that have a depth map; remembers its file, and the names of the others."""
         depth_stamps = np.array(sorted(depths))
-        pairs = associate_stamps(stamps, depth_stamps)
+        pairs = associate_times(stamps, depth_stamps)
         _refuse_no_pair(self.path / "depth.txt", stamps, depth_stamps, len(pairs), "a depth map")
         reason = f"no depth map within {MAX_DIFFERENCE_S:g} s in depth.txt"
         self.left_out = {colours[stamp][0]: reason for stamp in np.delete(stamps, pairs[:, 0]).tolist()}
@@ -120,12 +119,13 @@ class TumSequence(DepthDataset):
         file = self.path / "groundtruth.txt"
         if not file.exists():
             return {}
-        times, poses, lost = _read_trajectory(file)
-        pairs = associate_stamps(stamps, times)
+        truth = sort_by_time(read_tum_rows(file))
+        times = np.asarray(truth.times_s)
+        pairs = associate_times(stamps, times)
         if len(pairs) == 0 and len(times):
-            every = np.sort(np.concatenate([times, lost]))
-            _refuse_no_pair(file, stamps, every, len(associate_stamps(stamps, every)), "a pose")
-        return {int(i): poses[j] for i, j in pairs}
+            every = np.sort(np.concatenate([times, truth.skipped_s]))
+            _refuse_no_pair(file, stamps, every, len(associate_times(stamps, every)), "a pose")
+        return {int(i): truth.T_world_cam[j] for i, j in pairs}
 
 
 def open_tum(path: str | Path, split: str | None = None) -> DepthDataset:
@@ -148,39 +148,6 @@ def looks_like_tum(path: Path) -> bool:
     return is_tum_sequence(path) or holds_only(path, is_tum_sequence)
 
 
-def associate_stamps(
-    first: NDArray[np.float64], second: NDArray[np.float64], max_difference_s: float = MAX_DIFFERENCE_S
-) -> NDArray[np.intp]:
-    """Pair two lists of stamps one to one, greedily, smallest difference first.
-
-    Args:
-        first: stamps in ascending order, seconds, (N,).
-        second: stamps in ascending order, seconds, (M,).
-        max_difference_s: only stamps that differ by less are paired.
-
-    Returns:
-        Positions in ``first`` and ``second``, (P, 2), in order of time.
-
-    Source: `associate.py` of the TUM RGB-D benchmark, without its walk over all N M pairs.
-    """
-    # One stamp more on either side than the window holds: what is strictly inside is decided below, as published.
-    low = np.maximum(np.searchsorted(second, first - max_difference_s, "left") - 1, 0)
-    high = np.minimum(np.searchsorted(second, first + max_difference_s, "right") + 1, len(second))
-    counts = high - low
-    i = np.repeat(np.arange(len(first)), counts)
-    j = np.arange(len(i)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(low, counts)
-    difference = np.abs(first[i] - second[j])
-    near = difference < max_difference_s
-    i, j, difference = i[near], j[near], difference[near]
-    taken_i, taken_j = np.zeros(len(first), np.bool_), np.zeros(len(second), np.bool_)
-    pairs = []
-    for one in np.lexsort((j, i, difference)):
-        if not taken_i[i[one]] and not taken_j[j[one]]:
-            taken_i[i[one]] = taken_j[j[one]] = True
-            pairs.append((i[one], j[one]))
-    return np.array(sorted(pairs), dtype=np.intp).reshape(-1, 2)
-
-
 def _has_depth(path: Path) -> bool:
     if (path / "depth.txt").exists():
         return True
@@ -189,22 +156,14 @@ def _has_depth(path: Path) -> bool:
     return False
 
 
-def _lines(file: Path) -> list[tuple[str, str]]:
-    """(place, content) of the lines that are no comments; commas and tabs are blanks, as in the benchmark's tools."""
-    rows = read_text(file).replace(",", " ").replace("\t", " ").splitlines()
-    return [
-        (f"{file}: line {i}", row.strip()) for i, row in enumerate(rows, 1) if row.strip() and row.strip()[0] != "#"
-    ]
-
-
 def _read_list(path: Path, name: str) -> dict[float, tuple[str, str]]:
     """Stamp → its text and the listed path."""
     rule = "expected 'timestamp path', for example '1305031102.175304 rgb/1305031102.175304.png'"
     listed: dict[float, tuple[str, str]] = {}
-    for place, line in _lines(path / name):
+    for place, line in read_lines(path / name):
         text, _, file = line.partition(" ")
         file = file.strip()
-        stamp = _stamp(text, place, rule)
+        stamp = parse_time(text, place, rule)
         if not file:
             raise InputError(f"{place}: '{line[:60]}' names no file; {rule}; correct the list.")
         if stamp in listed and listed[stamp][1] != file:
@@ -221,39 +180,6 @@ def _read_list(path: Path, name: str) -> dict[float, tuple[str, str]]:
             "or remove their lines."
         )
     return listed
-
-
-def _read_trajectory(file: Path) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Stamps in ascending order, (N,), T_world_cam, (N, 4, 4), and the stamps of the poses that are none, (M,)."""
-    rule = "expected 'timestamp tx ty tz qx qy qz qw'"
-    poses: dict[float, NDArray[np.float64]] = {}
-    lost: list[float] = []
-    for place, line in _lines(file):
-        stamp = _stamp(line.split()[0], place, rule)
-        numbers = parse_numbers(line, 8, place, f"8 numbers, {rule.removeprefix('expected ')}")[1:]
-        length = float(np.linalg.norm(numbers[3:]))
-        if not np.isfinite(numbers).all() or length == 0.0:
-            lost.append(stamp)
-            continue
-        if abs(length - 1.0) > _QUAT_TOLERANCE:
-            raise InputError(
-                f"{place}: the quaternion has length {length:.3g}; {rule} with a quaternion of length 1: put the "
-                "columns in that order."
-            )
-        poses[stamp] = numbers
-    stamps = np.array(sorted(poses))
-    rows = np.array([poses[stamp] for stamp in stamps.tolist()]).reshape(-1, 7)
-    return stamps, pose_from_quat_xyzw(rows[:, :3], rows[:, 3:]), np.array(lost)
-
-
-def _stamp(text: str, place: str, rule: str) -> float:
-    try:
-        stamp = float(text)
-    except ValueError:
-        stamp = math.nan
-    if not math.isfinite(stamp):
-        raise InputError(f"{place}: '{text[:40]}' is no time in seconds; {rule}; correct the list.")
-    return stamp
 
 
 def _refuse_no_pair(

@@ -19,12 +19,9 @@ from numpy.typing import NDArray
 
 from depthnet.data.samples import DepthDataset, RawSample
 from depthnet.errors import InputError
-from depthnet.io.text import read_text
+from depthnet.io.text import describe_numbers, parse_numbers, read_text
 
 Matrix = NDArray[np.float64]
-
-# Text files round to six digits, and some sets to four; a transposed or a scaled matrix is far beyond.
-_RIGID_TOLERANCE = 1e-2
 
 
 class JoinedSequences(DepthDataset):
@@ -49,6 +46,11 @@ class JoinedSequences(DepthDataset):
         """Depth of sample ``index`` of all."""
         part, inner = self._locate(index)
         return part.read_depth(inner)
+
+    def read_pose(self, index: int) -> tuple[NDArray[np.float64] | None, float | None]:
+        """Pose and time of sample ``index`` of all."""
+        part, inner = self._locate(index)
+        return part.read_pose(inner)
 
     def sequences(self) -> dict[str, list[int]]:
         """Positions of each part."""
@@ -156,22 +158,6 @@ def check_partners(where: Path, kinds: Mapping[str, Iterable[str]]) -> None:
             )
 
 
-def parse_numbers(text: str, count: int, where: str | Path, rule: str) -> Matrix:
-    """Numbers parted by blanks or commas; NaN and infinity are numbers here.
-
-    Raises:
-        InputError: if a word is no number or their count is another.
-    """
-    words = text.replace(",", " ").split()
-    try:
-        numbers = np.array([float(word) for word in words], dtype=np.float64)
-    except ValueError:
-        raise InputError(f"{where}: '{' '.join(words)[:60]}' are not all numbers; expected {rule}.") from None
-    if len(numbers) != count:
-        raise InputError(f"{where}: {len(numbers)} numbers; expected {rule}; restore the file.")
-    return numbers
-
-
 def read_matrix(file: Path, side: int, what: str) -> Matrix:
     """A square matrix of a text file, (side, side).
 
@@ -180,31 +166,6 @@ def read_matrix(file: Path, side: int, what: str) -> Matrix:
     """
     rule = f"{what}, {side}x{side} numbers"
     return parse_numbers(read_text(file), side * side, file, rule).reshape(side, side)
-
-
-def check_transform(matrix: NDArray[Any], where: str | Path) -> Matrix | None:
-    """A rigid motion, (4, 4), or None where a number is not finite ("tracking lost").
-
-    Raises:
-        InputError: if the matrix is finite but no rotation with a translation.
-    """
-    transform = np.asarray(matrix, np.float64)
-    if not np.isfinite(transform).all():
-        return None
-    rotation = transform[:3, :3]
-    # Rows of a rotation are no longer than 1; anything huge is settled before it is multiplied.
-    rigid = (
-        np.abs(transform[3] - (0.0, 0.0, 0.0, 1.0)).max() < _RIGID_TOLERANCE
-        and np.abs(rotation).max() < 2.0
-        and np.abs(rotation @ rotation.T - np.eye(3)).max() < _RIGID_TOLERANCE
-        and np.linalg.det(rotation) > 0
-    )
-    if not rigid:
-        raise InputError(
-            f"{where}: not a rigid motion (first row {_row(transform[0])}, last row {_row(transform[3])}); expected a "
-            "4x4 camera-to-world matrix, rotation and metres, last row 0 0 0 1; write it in that order."
-        )
-    return transform
 
 
 def check_intrinsics(matrix: NDArray[Any], where: str | Path) -> NDArray[np.float32]:
@@ -216,7 +177,7 @@ def check_intrinsics(matrix: NDArray[Any], where: str | Path) -> NDArray[np.floa
     K = np.asarray(matrix, np.float64)[:3, :3]
     form = np.isfinite(K).all() and np.abs(K).max() < 1e6 and K[0, 0] > 0 and K[1, 1] > 0 and K[1, 0] == 0
     if not form or K[2, 0] != 0 or K[2, 1] != 0 or K[2, 2] != 1:
-        rows = " / ".join(_row(row) for row in K)
+        rows = " / ".join(describe_numbers(row) for row in K)
         raise InputError(
             f"{where}: {rows} is no camera matrix; expected 'fx s cx / 0 fy cy / 0 0 1' in pixels, focal lengths above "
             "0; correct it."
@@ -246,7 +207,3 @@ def check_principal_point(
             "pixels of this size: scale it, or restore the images."
         )
     return K
-
-
-def _row(numbers: Iterable[float]) -> str:
-    return " ".join(f"{number:g}" for number in numbers)
