@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from depthnet.config import OptimConfig
+from depthnet.errors import ConfigError
 from depthnet.networks import build_network
-from depthnet.training.optim import Ema, build_optimizer, build_schedule
+from depthnet.training.optim import Ema, build_optimizer, build_schedule, group_rates
 
 
 def test_onecycle_rises_and_falls() -> None:
@@ -39,6 +40,30 @@ def test_groups_have_their_rates_and_leave_out_what_is_frozen() -> None:
     assert len(held) < len(list(network.parameters()))
     biases = [p for group in optimizer.param_groups if group["weight_decay"] == 0 for p in group["params"]]
     assert all(parameter.ndim == 1 for parameter in biases)
+
+
+def test_factors_of_groups() -> None:
+    network = build_network("mobile")
+    assert group_rates(network, OptimConfig(lr=2.0)) == {"encoder": 2.0, "decoder": 2.0}
+    assert group_rates(network, OptimConfig(lr=2.0, group_lr={"encoder": 0.1})) == {"encoder": 0.2, "decoder": 2.0}
+    both = OptimConfig(lr=2.0, encoder_lr=0.5, group_lr={"decoder": 0.25})
+    assert group_rates(network, both) == {"encoder": 0.5, "decoder": 0.5}
+    optimizer = build_optimizer(network, OptimConfig(lr=2.0, group_lr={"encoder": 0.1}))
+    assert {(group["name"], group["lr"]) for group in optimizer.param_groups} == {("encoder", 0.2), ("decoder", 2.0)}
+
+
+@pytest.mark.parametrize(
+    ("config", "line"),
+    [
+        (OptimConfig(group_lr={"heads": 0.1}), "no group 'heads'; choose among: encoder, decoder"),
+        (OptimConfig(group_lr={"decoder": 0.0}), "decoder 0 must be above 0"),
+        (OptimConfig(group_lr={"decoder": float("nan")}), "decoder nan must be above 0"),
+        (OptimConfig(encoder_lr=1e-4, group_lr={"encoder": 0.1}), "both set the rate of encoder"),
+    ],
+)
+def test_factors_that_cannot_be_used(config: OptimConfig, line: str) -> None:
+    with pytest.raises(ConfigError, match=line):
+        build_optimizer(build_network("mobile"), config)
 
 
 def test_moving_average_by_hand() -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 #: Name -> (module, class). Importing this table costs nothing; torch comes with the class.
 NETWORKS = {
+    "eigen2014": ("depthnet.networks.eigen2014", "Eigen2014Depth"),
     "garg2016": ("depthnet.networks.garg2016", "Garg2016Depth"),
     "mobile": ("depthnet.networks.mobile", "MobileDepth"),
     "unet": ("depthnet.networks.unet", "UNetDepth"),

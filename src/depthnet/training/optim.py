@@ -10,24 +10,49 @@ import torch
 from torch import Tensor
 
 from depthnet.config import OptimConfig
+from depthnet.errors import ConfigError
 from depthnet.networks.blocks import DepthNetwork
 
 
+def group_rates(network: DepthNetwork, config: OptimConfig) -> dict[str, float]:
+    """Peak learning rate of each of the network's groups of parameters, by name.
+
+    Raises:
+        ConfigError: if ``group_lr`` names another group or holds a factor that is not positive, or the encoder has two
+            rates.
+    """
+    rates = dict.fromkeys(network.parameter_groups(), config.lr)
+    for name, factor in config.group_lr.items():
+        if name not in rates:
+            raise ConfigError(f"optim.group_lr: the network has no group {name!r}; choose among: {', '.join(rates)}.")
+        if not 0 < factor < math.inf:
+            raise ConfigError(f"optim.group_lr: {name} {factor:g} must be above 0; leave it out for 1.")
+        rates[name] = config.lr * factor
+    if config.encoder_lr is not None:
+        if "encoder" in config.group_lr:
+            raise ConfigError("optim.encoder_lr and optim.group_lr both set the rate of encoder; leave out one.")
+        rates["encoder"] = config.encoder_lr
+    return rates
+
+
 def build_optimizer(network: DepthNetwork, config: OptimConfig) -> torch.optim.Optimizer:
-    """Optimiser with a group for the encoder (its own rate) and one for the rest.
+    """Optimiser in which each of the network's groups of parameters has its own rate; frozen ones are left out.
 
     Biases and norm parameters are not decayed: decay is meant for weights that multiply.
+
+    Raises:
+        ConfigError: if the rates of the groups cannot be used.
     """
     groups = []
+    rates = group_rates(network, config)
     for name, parameters in network.parameter_groups().items():
-        lr = config.encoder_lr if name == "encoder" and config.encoder_lr is not None else config.lr
         trainable = [parameter for parameter in parameters if parameter.requires_grad]
         for decay, chosen in (
             (config.weight_decay, [p for p in trainable if p.ndim > 1]),
             (0.0, [p for p in trainable if p.ndim <= 1]),
         ):
             if chosen:
-                groups.append({"params": chosen, "lr": lr, "weight_decay": decay, "name": name})
+                groups.append({"params": chosen, "lr": rates[name], "weight_decay": decay, "name": name})
     if config.name == "sgd":
         return torch.optim.SGD(groups, lr=config.lr, momentum=0.9, nesterov=True)
     cls = torch.optim.AdamW if config.name == "adamw" else torch.optim.Adam
