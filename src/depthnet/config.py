@@ -235,6 +235,20 @@ class ExportConfig:
     """The .onnx file to write."""
 
 
+@dataclass
+class DescribeConfig:
+    """Say what a network is made of and what each part costs, as a table and as a drawing."""
+
+    out: str | None = None
+    """The drawing (.svg) to write."""
+    size: tuple[int, int] | None = None
+    """Height and width of the input; by default the network's own, or those that the model was trained at."""
+    network_options: dict[str, Any] = field(default_factory=dict)
+    """Options of the network's constructor; a model brings its own."""
+    layers: bool = False
+    """List the layers of each level, too."""
+
+
 @dataclass(frozen=True)
 class PrepareConfig:
     """From a download to a tree that trains; each source adds options of its own."""

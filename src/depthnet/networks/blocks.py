@@ -25,6 +25,8 @@ class DepthNetwork(nn.Module, ABC):
 
     #: Channels of every tensor that :meth:`features` returns, by name.
     feature_channels: dict[str, int]
+    #: Height and width that the network was designed for, or that are usual for it.
+    input_size: tuple[int, int] = (240, 320)
 
     mean: Tensor
     std: Tensor

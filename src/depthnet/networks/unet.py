@@ -96,6 +96,7 @@ class UNetDepth(DepthNetwork):
         ConfigError: if ``skip_factors`` is another word or ``output_scale`` is not positive.
     """
 
+    input_size = (224, 320)
     skip_factors: Tensor
 
     def __init__(self, skip_factors: str = "fixed", output_scale: float = 1.0, log_depth_bias: float = 0.85) -> None:
