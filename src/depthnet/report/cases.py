@@ -59,7 +59,7 @@ def _article(case: Case) -> str:
     scales = (
         _scale(draw_scale(shown.low, shown.high, depth_colours(COLOURS), lambda v: f"{v:g} m", f"Depth, {metres}"),
                "depth of truth and prediction"),
-        _scale(draw_scale(-ERROR_LIMIT, ERROR_LIMIT, error_colours(COLOURS), lambda v: f"{100 * v:+.0f} %",
+        _scale(draw_scale(-ERROR_LIMIT, ERROR_LIMIT, error_colours(COLOURS), _percent,
                           f"Relative error, −{limit} to +{limit}"),
                "relative error: too near < 0 < too far"),
     )  # fmt: skip
@@ -67,6 +67,10 @@ def _article(case: Case) -> str:
         f'<article>\n<h4>{name}</h4>\n<p class="soft">{facts}</p>\n<div class="panels">\n{"".join(panels)}</div>\n'
         f'<div class="scales">{"".join(scales)}</div>\n</article>\n'
     )
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:+.0f} %" if abs(value) > 1e-9 else "0 %"
 
 
 def _panel(address: str | None, alt: str, caption: str, height: int, width: int) -> str:

@@ -66,7 +66,7 @@ class ModelFacts:
     """How many best images to keep, and how many worst."""
     scales: dict[str, float] = field(default_factory=dict)
     """Scale of each image by its name: median true depth over median prediction before any alignment, over the pixels
-    that count, as ``--align median`` multiplies; NaN when it does not exist."""
+    that count, as ``--align median`` multiplies; NaN when it does not exist, as for inverse depth without a unit."""
     errors: Values = field(default_factory=lambda: np.zeros(2 * _ERROR_BINS))
     """Pixels by relative error, in bins around (i - 40) * ERROR_STEP; the last is all beyond."""
     signed: float = 0.0
@@ -171,6 +171,8 @@ def distance_edges(models: Iterable[ModelFacts], most: int = 12) -> list[float]:
 
 
 def _scale(pair: ScoredPair, counts: NDArray[np.bool_]) -> float:
+    if pair.align == "scale-shift-disparity":  # the prediction is no depth
+        return math.nan
     try:
         return fit_median(pair.prediction, pair.depth, counts)[0]
     except InputError:

@@ -48,8 +48,8 @@ def build_report(models: Sequence[ModelReport], config: EvaluateConfig, written:
     return html_document(title, STYLE, f"<main>\n{body}\n</main>")
 
 
-def command_line(config: EvaluateConfig) -> str:
-    """The command that gives these options: those that are not the default, and always model and data."""
+def command_words(config: EvaluateConfig) -> list[str]:
+    """The command that gives these options, as a shell takes it: those that are not the default, and model and data."""
     words = ["depthnet", "evaluate"]
     for option in fields(config):
         value, name = getattr(config, option.name), f"--{option.name.replace('_', '-')}"
@@ -59,7 +59,7 @@ def command_line(config: EvaluateConfig) -> str:
             words.append(name if value else f"--no-{option.name}")
         else:
             words += [name, *(value if isinstance(value, tuple) else [str(value)])]
-    return shlex.join(words)
+    return [shlex.quote(word) for word in words]
 
 
 def _head(models: Sequence[ModelReport], config: EvaluateConfig, written: str) -> str:
@@ -72,17 +72,27 @@ def _head(models: Sequence[ModelReport], config: EvaluateConfig, written: str) -
         "split": config.split or "all of the data",
         "images": ", ".join(dict.fromkeys(str(model.evaluation.count) for model in models)),
         "protocols" if len(first.protocols) > 1 else "protocol": protocols,
-        "alignment": "none: metres as predicted" if first.align == "none" else f"{first.align}, image by image",
+        "alignment": _alignment([model.evaluation for model in models]),
         **({"flip": "averaged with the prediction of the mirror image"} if first.flip else {}),
         **({"focal length": f"{config.focal_px:g} px"} if config.focal_px else {}),
         "made by": f"depthnet {__version__}, {written}",
     }
+    command = " ".join(f"<span>{escape(word)}</span>" for word in command_words(config))
     facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows.items())
     tiles = _tiles(models[0].evaluation) if len(models) == 1 else ""
     return (
         f"<h1>{escape(names)} <span class='soft'>on {escape(first.data)}</span></h1>\n{tiles}\n"
-        f'<dl class="run">{facts}</dl>\n<pre><code>{escape(command_line(config))}</code></pre>'
+        f'<dl class="run">{facts}</dl>\n<pre><code>{command}</code></pre>'
     )
+
+
+def _alignment(evaluations: Sequence[Evaluation]) -> str:
+    words = [
+        "none: metres as predicted" if one.align == "none" else f"{one.align}, image by image" for one in evaluations
+    ]
+    if len(set(words)) == 1:
+        return words[0]
+    return "; ".join(f"{one.model}: {word}" for one, word in zip(evaluations, words))
 
 
 def _tiles(evaluation: Evaluation) -> str:
@@ -108,13 +118,14 @@ def _scores(models: Sequence[ModelReport]) -> str:
     evaluations = [model.evaluation for model in models]
     tables = [(evaluation, evaluation.scores, evaluation.pixels) for evaluation in evaluations]
     for protocol in evaluations[0].protocols:
-        first_rows.add(len(rows))
+        if several:
+            first_rows.add(len(rows))
         for place, metric in enumerate(METRICS):
             values = [scores[protocol.name][metric] for _, scores, _ in tables]
             best |= {(len(rows) + row, place + 2) for row in _best(values, metric) if several}
         for evaluation, scores, pixels in tables:
             cells = [number(scores[protocol.name][metric], 4) for metric in METRICS]
-            rows.append([protocol.name, *([evaluation.model] if several else []), *cells, str(pixels[protocol.name])])
+            rows.append([protocol.name, *([evaluation.model] if several else []), *cells, f"{pixels[protocol.name]:,}"])
     caption = (
         "Mean over the images of each image's score; a protocol ending in -pooled takes all pixels together. "
         "↓ lower is better, ↑ higher is better." + (" Bold green: the best of the models." if several else "")
@@ -134,7 +145,7 @@ def _best(values: Sequence[float], metric: str) -> Iterable[int]:
 
 def _metric_heading(metric: str) -> str:
     unit = f" [{UNITS[metric]}]" if metric in UNITS else ""
-    return f"{metric}{unit} {'↑' if metric.startswith('delta') else '↓'}"
+    return f"{metric}{unit}\u00a0{'↑' if metric.startswith('delta') else '↓'}"
 
 
 def _left_out(evaluations: Iterable[Evaluation]) -> str:
@@ -186,7 +197,11 @@ def _paired(differences: Sequence[float]) -> list[str]:
 
 def _failures(models: Sequence[ModelReport]) -> str:
     """What could not be scored."""
-    lines = [f"{model.evaluation.model}: {line}" for model in models for line in model.evaluation.errors]
+    lines = [
+        line if len(models) == 1 or line.startswith(model.evaluation.model) else f"{model.evaluation.model}: {line}"
+        for model in models
+        for line in model.evaluation.errors
+    ]
     if not lines:
         return ""
     items = "".join(f'<li class="bad">{escape(line)}</li>' for line in lines[:ERRORS_SHOWN])

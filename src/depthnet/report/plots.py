@@ -82,7 +82,8 @@ def drift_section(models: Sequence[ModelReport]) -> str:
     scales = [list(model.facts.scales.values()) for model in models]
     finite = [value for values in scales for value in values if math.isfinite(value)]
     if not finite:
-        return ""
+        note = "No image has a scale: no pixel counts, or the predictions are inverse depth without a unit."
+        return f"<section>\n<h2>Drift of the scale</h2>\n<p>{note}</p>\n</section>"
     edges = histogram_edges([*finite, 1.0], DRIFT_BINS)
     y = Axis("true / predicted median depth", edges[0], edges[-1], log=True)
     x = Axis("image, in the order of the data", 0.0, max(map(len, scales)) + 1.0, digits=0)

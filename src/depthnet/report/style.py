@@ -13,31 +13,34 @@ STYLE = """
   }
 }
 * { box-sizing: border-box }
-body { margin: 0 auto; padding: 1.2rem 1rem 3rem; max-width: 70rem; background: var(--paper); color: var(--ink);
+body { margin: 0 auto; padding: 1.2rem 1rem 3rem; max-width: 76rem; background: var(--paper); color: var(--ink);
   font: 15px/1.5 system-ui, sans-serif; overflow-wrap: anywhere }
 h1 { font-size: 1.6rem; line-height: 1.2; margin: 0 0 .3rem }
 h2 { font-size: 1.25rem; margin: 2.2rem 0 .4rem; padding-top: .8rem; border-top: 1px solid var(--line) }
 h3 { font-size: 1rem; margin: 1.4rem 0 .3rem }
 p { margin: .3rem 0 .8rem; max-width: 46rem }
-.soft, figcaption, caption { color: var(--soft); font-size: .88rem }
+.soft, figcaption { color: var(--soft); font-size: .88rem }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .6rem; margin: 1rem 0 }
 .tiles div { background: var(--box); border: 1px solid var(--line); border-radius: 8px; padding: .5rem .8rem }
 .tiles dt { color: var(--soft); font-size: .85rem } .tiles dd { margin: 0; font-size: 1.45rem; font-weight: 650 }
 dl.run { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; margin: .6rem 0 }
 dl.run dt { color: var(--soft) } dl.run dd { margin: 0 }
+code span { display: inline-block; max-width: 100% }
 pre { background: var(--box); border: 1px solid var(--line); border-radius: 8px; padding: .6rem .8rem; margin: .6rem 0;
-  white-space: pre-wrap; font: .86rem/1.5 ui-monospace, monospace }
+  white-space: normal; font: .86rem/1.5 ui-monospace, monospace }
 .scroll { overflow-x: auto; margin: .6rem 0; border: 1px solid var(--line); border-radius: 8px }
-table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums }
-caption { text-align: left; padding: .5rem .7rem; min-width: 16rem }
-th, td { padding: .3rem .7rem; text-align: right; white-space: nowrap; border-top: 1px solid var(--line) }
-thead th { color: var(--soft); font-weight: 600; vertical-align: bottom }
-th[scope=row], thead th:first-child { text-align: left }
+table { border-collapse: separate; border-spacing: 0; width: 100%; font-size: .87rem;
+  font-variant-numeric: tabular-nums }
+figure.table { margin-top: 1rem }
+th, td { padding: .3rem .55rem; text-align: right; white-space: nowrap; border-top: 1px solid var(--line) }
+thead th { border-top: 0 }
+thead th { color: var(--soft); font-weight: 600; vertical-align: bottom; white-space: normal; overflow-wrap: normal }
+th:first-child { text-align: left; position: sticky; left: 0; background: var(--paper) }
 tbody tr.first th, tbody tr.first td { border-top-width: 2px }
 td.best { font-weight: 700; color: var(--good) }
 ul.key { list-style: none; display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; padding: 0; margin: .5rem 0 }
 svg.key { width: 28px; height: 10px; margin-right: .4rem; vertical-align: middle }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1rem }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 28rem), 1fr)); gap: 1rem }
 figure { margin: 0; min-width: 0; break-inside: avoid }
 svg.chart, svg.scale { display: block; width: 100%; height: auto; font: 11px system-ui, sans-serif; fill: var(--ink) }
 svg.scale { max-width: 26rem }
@@ -67,7 +70,7 @@ article p { margin: 0 0 .5rem }
   }
   @page { margin: 14mm 12mm }
   body { padding: 0; max-width: none; font-size: 10.5pt; print-color-adjust: exact; -webkit-print-color-adjust: exact }
-  h2, h3, caption { break-after: avoid } tr { break-inside: avoid }
+  h2, h3, h4, section > p, article > p, ul.key, .table figcaption { break-after: avoid } tr { break-inside: avoid }
   .scroll { overflow: visible; border: 0 } table { font-size: 7.6pt } th, td { padding: .2rem .3rem }
   .charts { grid-template-columns: 1fr 1fr } .panels { grid-template-columns: repeat(4, 1fr) }
 }

@@ -1,4 +1,4 @@
-"""Tables of a page: a caption, headed columns and rows, in a box of their own that scrolls."""
+"""Tables of a page: a caption that stays, and headed columns and rows in a box of their own that scrolls."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def build_table(
         body.append(f"<tr{group}>{''.join(cells)}</tr>")
     lines = "\n".join(body)
     return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}">\n<table>\n'
-        f"<caption>{escape(caption)}</caption>\n<thead><tr>{head}</tr></thead>\n"
-        f"<tbody>\n{lines}\n</tbody>\n</table>\n</div>"
+        f'<figure class="table"><figcaption>{escape(caption)}</figcaption>\n'
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}">\n'
+        f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{lines}\n</tbody>\n</table>\n</div></figure>"
     )
 
 
