@@ -15,7 +15,11 @@ SaveFormat = Literal["png", "colour", "npy", "ply", "glb"]
 
 @dataclass
 class AugmentConfig:
-    """Random changes of the training samples; image, depth, valid and K change together."""
+    """Random changes of the training samples; image, depth, valid and K change together.
+
+    Both pictures of a stereo pair get the same zoom, crop and colour; a flip mirrors them and swaps left and right. They
+    are never rotated, which would undo the rectification, and have no cut-outs and no paste.
+    """
 
     recipe: Literal["none", "eigen", "modern"] = "modern"
     """none: only the resize. eigen: the six of Eigen 2014 (scale, rotation, translation, colour, flip, crop).
@@ -40,6 +44,8 @@ class AugmentConfig:
     """modern: probability of replacing a random rectangle of the image by noise; depth stays."""
     paste: float = 0.0
     """modern: probability of replacing a random rectangle of image and depth by that of another sample."""
+    right_colour: float = 0.0
+    """Task stereo: further factor of each channel of the right picture alone, within 1 - x and 1 + x."""
 
 
 @dataclass
@@ -96,6 +102,9 @@ class OptimConfig:
 class TrainConfig:
     """Train a depth network; the run folder holds all that repeats the run."""
 
+    task: Literal["depth", "stereo"] = "depth"
+    """What is learned from. depth: measured depth, by `loss`. stereo: pairs of pictures, by `photometric`; depth is not
+    looked at, except to validate where the pairs have it."""
     data: str = ""
     """Training data: a folder or file of any layout that depthnet recognises."""
     format: str | None = None
@@ -118,7 +127,9 @@ class TrainConfig:
     freeze_encoder_blocks: int = 0
     """mobile: keep the stem and this many first blocks as they are, which also makes training faster."""
     loss: LossConfig = field(default_factory=LossConfig)
-    """Loss."""
+    """Loss of task depth."""
+    photometric: PhotometricConfig = field(default_factory=PhotometricConfig)
+    """Loss of task stereo."""
     optim: OptimConfig = field(default_factory=OptimConfig)
     """Optimiser."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)

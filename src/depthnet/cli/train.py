@@ -30,7 +30,8 @@ class Train(JobCommand):
     resume: str | None = None
     """Go on with this run folder by the options that it holds."""
     loss_name: Annotated[str | None, tyro.conf.arg(name="loss")] = None
-    """Train with this loss alone, or with several of equal weight, commas between: short for --loss.terms."""
+    """Train with this loss alone, or with several of equal weight, commas between: short for --loss.terms
+    (of task stereo: --photometric.terms)."""
     device: str | None = None
     """Where to train: cpu, cuda or mps; --devices says how many."""
     overwrite: Flag = False
@@ -51,7 +52,10 @@ class Train(JobCommand):
         config = self.job
         if self.loss_name is not None:
             terms = {name.strip(): 1.0 for name in self.loss_name.split(",") if name.strip()}
-            config = replace(config, loss=replace(config.loss, terms=terms))
+            if config.task == "stereo":
+                config = replace(config, photometric=replace(config.photometric, terms=terms))
+            else:
+                config = replace(config, loss=replace(config.loss, terms=terms))
         if self.device:
             config = replace(config, accelerator=self.device)
         return config

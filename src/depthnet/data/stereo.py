@@ -69,6 +69,10 @@ class StereoDataset(ABC, Sequence[StereoSample]):
     """Name of the layout: a key of `STEREO_FORMATS`."""
     names: list[str]
     """Names of the pairs, in order."""
+    splits: tuple[str, ...] = ()
+    """Names of the parts that the data have, for `split`."""
+    guards: frozenset[str] = frozenset()
+    """Pairs that stand so near to those of split "val" that training on them would make its scores flatter."""
 
     @abstractmethod
     def read(self, index: int) -> StereoSample:
@@ -123,7 +127,7 @@ class KittiStereo(StereoDataset):
             raise InputError(
                 f"{path}: {len(self._data)} left pictures, but no image_03 (right); fetch the drives whole."
             )
-        self.name = self._data.name
+        self.name, self.splits, self.guards = self._data.name, self._data.splits, self._data.guards
         self.names = [self._data.names[position] for position in self._positions]
 
     def read(self, index: int) -> StereoSample:
@@ -156,7 +160,7 @@ class CityscapesStereo(StereoDataset):
         if not self._positions or self._data.read_camera(self._positions[0]) is None:
             lacking = "camera" if self._positions else CITY_RIGHT
             raise InputError(f"{path}: no folder {lacking}/ for its pictures; a pair needs both: unpack it here.")
-        self.name = self._data.name
+        self.name, self.splits, self.guards = self._data.name, self._data.splits, self._data.guards
         self.names = [self._data.names[position] for position in self._positions]
 
     def read(self, index: int) -> StereoSample:
@@ -221,7 +225,7 @@ class PreparedStereo(StereoDataset):
         self._positions = [i for i in range(len(self._data)) if self._data.baseline_m(i) is not None]
         if not self._positions:
             raise InputError(f"{path}: no frame has a right picture; prepare the tree again with them.")
-        self.name = self._data.name
+        self.name, self.splits, self.guards = self._data.name, self._data.splits, self._data.guards
         self.names = [self._data.names[position] for position in self._positions]
 
     def read(self, index: int) -> StereoSample:

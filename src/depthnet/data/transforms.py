@@ -46,7 +46,7 @@ def resize_sample(sample: Sample | RawSample, size: Size) -> Sample:
     Raises:
         ConfigError: if the size is not positive.
     """
-    height, width = _check_size(size)
+    height, width = check_size(size)
     if isinstance(sample, Sample) and sample.image.shape[1:] == (height, width):
         return replace(sample)
     raw = sample.to_raw() if isinstance(sample, Sample) else sample
@@ -79,8 +79,8 @@ def build_train_transform(augment: AugmentConfig, size: Size) -> Transform:
     Raises:
         ConfigError: if a range of ``augment`` cannot be used.
     """
-    _check_augment(augment)
-    return TrainTransform(augment, _check_size(size))
+    check_augment(augment)
+    return TrainTransform(augment, check_size(size))
 
 
 @dataclass(frozen=True)
@@ -108,10 +108,10 @@ class TrainTransform:
         if self.augment.recipe == "none":
             return resize_sample(sample, self.size)
         raw = sample.to_raw() if isinstance(sample, Sample) else sample
-        geometry = _draw_geometry(self.augment, raw, self.size, rng)
-        colour = _draw_colour(self.augment, rng)
-        picture = _warp_image(raw.image, geometry, self.size)
-        image = _recolour(picture, colour)
+        geometry = draw_geometry(self.augment, raw, self.size, rng)
+        colour = draw_colour(self.augment, rng)
+        picture = warp_image(raw.image, geometry, self.size)
+        image = recolour(picture, colour)
         if colour.cutout:
             _cut_out(image, rng)
         depth = None
@@ -160,7 +160,7 @@ def paste_rectangle(sample: Sample, other: Sample, rng: np.random.Generator) -> 
 
 
 @dataclass(frozen=True)
-class _Geometry:
+class Geometry:
     """One drawn map: target corners → source corners (2×3), its zoom, its enlargement in all, and the new K."""
 
     to_source: NDArray[np.float64]
@@ -169,7 +169,8 @@ class _Geometry:
     K: NDArray[np.float32] | None
 
 
-def _draw_geometry(augment: AugmentConfig, raw: RawSample, size: Size, rng: np.random.Generator) -> _Geometry:
+def draw_geometry(augment: AugmentConfig, raw: RawSample, size: Size, rng: np.random.Generator) -> Geometry:
+    """Draw roll, zoom, crop and flip of one sample."""
     zoom = float(rng.uniform(*augment.scale))
     angle = math.radians(float(rng.uniform(-augment.rotation_deg, augment.rotation_deg)))
     shift_y, shift_x = (float(v) for v in rng.uniform(-0.5, 0.5, 2))
@@ -190,7 +191,7 @@ def _draw_geometry(augment: AugmentConfig, raw: RawSample, size: Size, rng: np.r
         from_rolled = np.array([[-1.0, 0.0, width], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]) @ from_rolled
         K = None if K is None else flip_intrinsics(K, width)
     to_source = np.asarray(np.linalg.inv(from_rolled @ _roll(angle, raw)), dtype=np.float64)
-    return _Geometry(to_source[:2], zoom, enlargement, K)
+    return Geometry(to_source[:2], zoom, enlargement, K)
 
 
 def _roll(angle: float, raw: RawSample) -> NDArray[np.float64]:
@@ -214,7 +215,7 @@ def _window_intrinsics(
     return moved
 
 
-def _warp_image(pixels: NDArray[np.uint8], geometry: _Geometry, size: Size) -> Image.Image:
+def warp_image(pixels: NDArray[np.uint8], geometry: Geometry, size: Size) -> Image.Image:
     """Resample the image: an antialiased reduction when it gets coarser, then one bilinear affine map."""
     height, width = pixels.shape[:2]
     picture = Image.fromarray(pixels)
@@ -236,7 +237,7 @@ def _warp_depth(depth: NDArray[np.float32], to_source: NDArray[np.float64], size
 
 
 @dataclass(frozen=True)
-class _Colour:
+class Colour:
     """One drawn change of colour; 1 leaves as it is."""
 
     channels: NDArray[np.float64]
@@ -246,16 +247,17 @@ class _Colour:
     cutout: bool = False
 
 
-def _draw_colour(augment: AugmentConfig, rng: np.random.Generator) -> _Colour:
+def draw_colour(augment: AugmentConfig, rng: np.random.Generator) -> Colour:
+    """Draw the change of colour of one sample."""
     channels = rng.uniform(*augment.colour, 3)
     if augment.recipe == "eigen":
-        return _Colour(channels)
+        return Colour(channels)
     brightness = rng.uniform(1 - augment.brightness, 1 + augment.brightness)
     contrast = rng.uniform(1 - augment.contrast, 1 + augment.contrast)
     saturation = rng.uniform(1 - augment.saturation, 1 + augment.saturation)
     gamma = math.exp(rng.uniform(-1.0, 1.0) * math.log1p(augment.gamma))
     chances = rng.random(3)
-    return _Colour(
+    return Colour(
         channels=channels * brightness,
         gamma=gamma,
         contrast=float(contrast) if chances[0] < _CONTRAST_CHANCE else 1.0,
@@ -264,7 +266,7 @@ def _draw_colour(augment: AugmentConfig, rng: np.random.Generator) -> _Colour:
     )
 
 
-def _recolour(picture: Image.Image, colour: _Colour) -> NDArray[np.float32]:
+def recolour(picture: Image.Image, colour: Colour) -> NDArray[np.float32]:
     """8-bit RGB to float (3, H, W) in [0, 1]: gamma, channels, contrast about the mean, saturation about grey."""
     table = (np.arange(256) / 255.0) ** colour.gamma * colour.channels[:, None]
     if colour.contrast != 1.0:
@@ -310,14 +312,20 @@ def _cover_scale(source: Size, target: Size) -> float:
     return max(target[0] / source[0], target[1] / source[1])
 
 
-def _check_size(size: Size) -> Size:
+def check_size(size: Size) -> Size:
+    """A size of whole pixels, refused where it has none."""
     height, width = int(size[0]), int(size[1])
     if height < 1 or width < 1:
         raise ConfigError(f"size {height}x{width}: height and width must be at least 1; for example 240x320.")
     return height, width
 
 
-def _check_augment(augment: AugmentConfig) -> None:
+def check_augment(augment: AugmentConfig) -> None:
+    """Refuse ranges that cannot be used.
+
+    Raises:
+        ConfigError: naming the option and its rule.
+    """
     if augment.recipe not in ("none", "eigen", "modern"):
         raise ConfigError(f"augment.recipe '{augment.recipe}': unknown; choose none, eigen or modern.")
     for key in ("scale", "colour"):
@@ -327,7 +335,7 @@ def _check_augment(augment: AugmentConfig) -> None:
     for key in ("flip", "cutout", "paste"):
         if not 0 <= getattr(augment, key) <= 1:
             raise ConfigError(f"augment.{key} {getattr(augment, key)}: a probability lies between 0 and 1.")
-    for key in ("brightness", "contrast", "saturation"):
+    for key in ("brightness", "contrast", "saturation", "right_colour"):
         if not 0 <= getattr(augment, key) <= 1:
             raise ConfigError(f"augment.{key} {getattr(augment, key)}: must lie between 0 and 1; 0 leaves it out.")
     if not augment.gamma >= 0:

@@ -6,9 +6,9 @@ import math
 from operator import attrgetter
 
 from depthnet.config import TrainConfig
-from depthnet.data.transforms import build_train_transform
 from depthnet.errors import ConfigError
 from depthnet.predictor.resize import MIN_SIDE
+from depthnet.training.tasks import TASKS
 
 #: Option -> its smallest and largest value; an option that is None is not set.
 RANGES: dict[str, tuple[float, float]] = {
@@ -56,7 +56,7 @@ def check_options(config: TrainConfig) -> None:
                 f"--size or --size-schedule {share:g} {height} {width}: a share of the run lies from 0 to below 1 and "
                 f"both sides are {MIN_SIDE} or more; for example --size 240 320."
             )
-    build_train_transform(config.augment, config.size)
+    TASKS[config.task].build_transform(config.augment, config.size)
 
 
 def _out_of_range(option: str, value: float, allowed: str) -> ConfigError:

@@ -15,9 +15,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from depthnet.config import TrainConfig
-from depthnet.data.samples import DepthDataset, Sample
-from depthnet.data.transforms import build_train_transform, paste_rectangle, resize_sample
+from depthnet.data.samples import DepthDataset
+from depthnet.data.transforms import resize_sample
 from depthnet.errors import DepthNetError, InputError
+from depthnet.training.depth_task import sample_to_item
+from depthnet.training.tasks import TASKS
 
 
 def size_at_epoch(config: TrainConfig, epoch: int) -> tuple[int, int]:
@@ -37,24 +39,15 @@ class TrainSamples(Dataset[dict[str, Any]]):
     def __init__(self, dataset: DepthDataset, config: TrainConfig) -> None:
         self.dataset = dataset
         self.config = config
-        self._transforms: dict[tuple[int, int], Any] = {}
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
         epoch, index = key
-        size = size_at_epoch(self.config, epoch)
-        if size not in self._transforms:
-            self._transforms[size] = build_train_transform(self.config.augment, size)
-        transform = self._transforms[size]
         rng = np.random.default_rng((self.config.seed, epoch, index))
-        sample = transform(self.dataset.read_raw(index), rng)
-        augment = self.config.augment
-        if augment.recipe == "modern" and rng.random() < augment.paste:
-            other = transform(self.dataset.read_raw(int(rng.integers(len(self.dataset)))), rng)
-            sample = paste_rectangle(sample, other, rng)
-        return sample_to_item(sample)
+        size = size_at_epoch(self.config, epoch)
+        return TASKS[self.config.task].draw(self.dataset, index, self.config, size, rng)
 
 
 class ValidationSamples(Dataset[dict[str, Any]]):
@@ -69,18 +62,6 @@ class ValidationSamples(Dataset[dict[str, Any]]):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         return sample_to_item(resize_sample(self.dataset[index], self.size))
-
-
-def sample_to_item(sample: Sample) -> dict[str, Any]:
-    """A sample as tensors under the names of the conventions."""
-    if sample.depth is None or sample.valid is None:
-        raise InputError(f"{sample.name}: has no depth; training needs data with ground truth.")
-    return {
-        "image": torch.from_numpy(np.ascontiguousarray(sample.image)),
-        "depth": torch.from_numpy(np.ascontiguousarray(sample.depth)),
-        "valid": torch.from_numpy(np.ascontiguousarray(sample.valid)),
-        "name": sample.name,
-    }
 
 
 class EpochBatches(Sampler[list[tuple[int, int]]]):

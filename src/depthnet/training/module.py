@@ -1,4 +1,4 @@
-"""The training step: batch in, loss out; moving average, schedule and validation scores beside it."""
+"""The training step of any task: batch in, loss out; moving average, schedule and validation scores beside it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from depthnet.config import TrainConfig
-from depthnet.losses.supervised import build_loss
 from depthnet.metrics import depth_metrics
 from depthnet.networks.blocks import DepthNetwork, resize_to
 from depthnet.training.loader import size_at_epoch
 from depthnet.training.optim import Ema, build_optimizer, build_schedule
+from depthnet.training.tasks import TASKS
 
 
 class DepthModule(L.LightningModule):
@@ -31,7 +31,7 @@ class DepthModule(L.LightningModule):
         self.network = network
         self.config = config
         self.total_steps = total_steps
-        self.loss = build_loss(config.loss)
+        self.step = TASKS[config.task].build_step(config)
         self.ema = Ema(network, config.optim.ema) if config.optim.ema > 0 else None
         self._rows: list[dict[str, float]] = []
         #: Mean scores of this epoch's validation; empty in an epoch without one.
@@ -52,8 +52,7 @@ class DepthModule(L.LightningModule):
         image = batch["image"]
         if self.config.channels_last:
             image = image.contiguous(memory_format=torch.channels_last)
-        valid = batch["valid"] & (batch["depth"] > self.config.min_depth) & (batch["depth"] < self.config.max_depth)
-        total, terms = self.loss(self.network(image).float(), {**batch, "valid": valid})
+        total, terms = self.step(self.network, {**batch, "image": image})
         self.last_terms = {"loss": total.detach(), **{name: value.detach() for name, value in terms.items()}}
         return total
 

@@ -52,6 +52,7 @@ from depthnet.training.distributed import use_global_batch_norm
 from depthnet.training.loader import EpochBatches, ValidationSamples, build_train_loader, build_val_loader, own_error
 from depthnet.training.module import DepthModule
 from depthnet.training.start_weights import load_encoder
+from depthnet.training.tasks import TASKS
 
 _log = logging.getLogger(__name__)
 
@@ -150,8 +151,11 @@ def open_data(config: TrainConfig) -> tuple[DepthDataset, DepthDataset | None]:
     """Training data and, where there are any, validation data; no frame is in both."""
     if not config.data:
         raise ConfigError("--data is missing; pass a folder or file with images and depth.")
-    training = open_dataset(config.data, split=config.split, format=config.format)
+    training = TASKS[config.task].open(config.data, split=config.split, format=config.format)
     validation = _open_validation(config, training)
+    if config.task != "depth" and validation is not None and validation.read_depth(0) is None:
+        _log.warning("%s: has no true depth; nothing is validated", validation.name)
+        validation = None
     if validation is not None and config.val_data is None:
         training = training.without(validation)
     if config.cache:
@@ -164,7 +168,7 @@ def open_data(config: TrainConfig) -> tuple[DepthDataset, DepthDataset | None]:
 def _open_validation(config: TrainConfig, training: DepthDataset) -> DepthDataset | None:
     if config.val_split == "none":
         return None
-    path = config.val_data or config.data
+    path, open_dataset = config.val_data or config.data, TASKS[config.task].open_validation
     if config.val_split != "auto":
         return open_dataset(path, split=config.val_split, format=config.format)
     whole = open_dataset(path, format=config.format) if config.val_data else training
