@@ -17,9 +17,12 @@ FLOORS = (
     ("errors", "cores", "config", "options", "geometry", "losses", "metrics", "alignment"),
     ("io", "networks"),
     ("data", "prepare", "checkpoint", "onnx_file"),
-    ("predictor", "training", "evaluation", "check", "show", "report", "export", "describe", "benchmark", "experiment"),
+    (
+        "predictor", "training", "evaluation", "trajectory_scores", "check", "show", "report", "export",
+        "describe", "benchmark", "experiment",
+    ),
     ("cli", "__init__", "__main__"),
-)
+)  # fmt: skip
 POSITION = {room: (floor, place) for floor, rooms in enumerate(FLOORS) for place, room in enumerate(rooms)}
 
 #: Packages that no module but those of TORCH_ROOMS imports at its top.

@@ -307,6 +307,28 @@ class CheckConfig:
 
 
 @dataclass
+class TrajectoryConfig:
+    """Score a camera path against the truth."""
+
+    align: Literal["none", "se3", "sim3"] = "se3"
+    """Move the estimate onto the truth first: not at all, rigidly, or with a scale (paths that have no metres)."""
+    delta: float = 1.0
+    """How far apart the two frames of a relative error are."""
+    delta_unit: tuple[Literal["frames", "s", "m"], ...] = ()
+    """Unit of delta: frames, s, m (along the estimated path); commas between. By default each that the files allow."""
+    pairs: Literal["all", "consecutive"] = "all"
+    """all: every frame starts a pair; consecutive: each pair starts where the one before ended."""
+    max_difference_s: float = 0.01
+    """Poses are of one frame when their times differ by less, seconds (evo's default; TUM's own tools take 0.02)."""
+    format: str | None = None
+    """Layout of the data when REFERENCE is a data set that is not to be recognised."""
+    split: str | None = None
+    """Part of the data when REFERENCE is a data set."""
+    json: str | None = None
+    """Write the scores to this file."""
+
+
+@dataclass
 class BenchmarkConfig:
     """Time the package against a rival, in turn, on this machine."""
 

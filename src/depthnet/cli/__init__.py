@@ -28,6 +28,7 @@ COMMANDS = {
     "prepare": ("depthnet.cli.prepare:Prepare", "from a download, or from nothing, to a tree that trains"),
     "show": ("depthnet.cli.show:Show", "draw a contact sheet of a data set, or a depth map, as a picture or page"),
     "check": ("depthnet.cli.check:Check", "read a data set and report what it holds and what is likely wrong with it"),
+    "trajectory": ("depthnet.cli.trajectory:Trajectory", "score a camera path against the truth"),
     "export": ("depthnet.cli.export:Export", "write a trained network as one ONNX file"),
     "describe": ("depthnet.cli.describe:Describe", "a network's levels, skips and costs, as a table and a drawing"),
     "benchmark": ("depthnet.cli.benchmark:Benchmark", "measure speed against a rival on this machine"),
