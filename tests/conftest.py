@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -43,3 +45,21 @@ def arrays_of(request: pytest.FixtureRequest) -> Callable[..., list[Any]]:
         return lambda *arrays: list(arrays)
     torch = pytest.importorskip("torch")
     return lambda *arrays: [torch.from_numpy(array) for array in arrays]
+
+
+@pytest.fixture(scope="session")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of 20 pairs: brighter is farther."""
+    folder = tmp_path_factory.mktemp("pairs")
+    rng = np.random.default_rng(0)
+    for kind in ("rgb", "depth"):
+        (folder / kind).mkdir()
+    for index in range(20):
+        coarse = rng.integers(40, 250, (3, 4), dtype=np.uint8)
+        grey = np.asarray(Image.fromarray(coarse).resize((64, 48), Image.Resampling.BILINEAR))
+        Image.fromarray(np.repeat(grey[..., None], 3, 2)).save(folder / "rgb" / f"frame_{index:02d}.png")
+        Image.fromarray(grey.astype(np.uint16) * 16 + 500).save(folder / "depth" / f"frame_{index:02d}.png")
+    (folder / "intrinsics.txt").write_text("60 60 31.5 23.5 64 48\n")
+    (folder / "val.txt").write_text("\n".join(f"frame_{index:02d}" for index in range(16, 20)) + "\n")
+    (folder / "train.txt").write_text("\n".join(f"frame_{index:02d}" for index in range(16)) + "\n")
+    return folder

@@ -26,6 +26,27 @@ class ImagesPerSecond(ProgressColumn):
 
 
 @contextmanager
+def open_bar(*columns: ProgressColumn, period_s: float = 30.0) -> Iterator[Progress]:
+    """Show a bar on stderr that leaves no trace; where that is no terminal it is ``disable``d and shows nothing.
+
+    Args:
+        columns: what stands in its line.
+        period_s: seconds of the past from which the speed, and the time left, are estimated.
+    """
+    console = Console(stderr=True)
+    # A bar that redirected a piped stdout would send the results to the terminal.
+    with Progress(
+        *columns,
+        console=console,
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),
+        disable=not console.is_terminal,
+        speed_estimate_period=period_s,
+    ) as bar:
+        yield bar
+
+
+@contextmanager
 def image_progress(label: str) -> Iterator[Callable[[int, int], None]]:
     """Show the progress of work over images.
 
@@ -35,13 +56,9 @@ def image_progress(label: str) -> Iterator[Callable[[int, int], None]]:
     Yields:
         A function of (images done, images in all), to be called after each image.
     """
-    console = Console(stderr=True)
     columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), ImagesPerSecond(), TimeRemainingColumn())
     start, count = time.perf_counter(), 0
-    # A bar that redirected a piped stdout would send the results to the terminal.
-    with Progress(
-        *columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty(), disable=not console.is_terminal
-    ) as bar:
+    with open_bar(*columns) as bar:
         task = bar.add_task(label, total=None)
 
         def update(done: int, total: int) -> None:
@@ -65,18 +82,10 @@ def scene_progress(label: str) -> Iterator[Callable[[PrepareProgress], None]]:
     Yields:
         A function of the progress so far, to be called as often as it changes.
     """
-    console = Console(stderr=True)
     columns = (TextColumn(label), BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     start, frames = time.perf_counter(), 0
     # Scenes may take minutes: a speed over rich's usual half minute would often be none at all.
-    with Progress(
-        *columns,
-        console=console,
-        transient=True,
-        redirect_stdout=sys.stdout.isatty(),
-        disable=not console.is_terminal,
-        speed_estimate_period=600.0,
-    ) as bar:
+    with open_bar(*columns, period_s=600.0) as bar:
         task = None
 
         def update(progress: PrepareProgress) -> None:

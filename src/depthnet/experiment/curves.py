@@ -1,0 +1,162 @@
+"""Learning curves as one SVG picture: a line for each row, named where it ends."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depthnet.experiment.plan import PlannedRun
+from depthnet.experiment.record import read_table
+from depthnet.io.depth import nice_ticks
+
+WIDTH, HEIGHT = 1000, 520
+#: Left, top, right and bottom edge of the plot; the names of the lines stand on its right.
+BOX = (64, 40, 640, 470)
+LINE_HEIGHT = 17
+_INK, _SOFT, _GRID = "#0f172a", "#64748b", "#e2e8f0"
+
+Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of the picture."""
+
+    title: str
+    points: Points
+    """x and y of its points, (N, 2); N may be 0."""
+
+
+def learning_curve(title: str, runs: Sequence[PlannedRun], metric: str) -> Curve:
+    """Validation score against images seen: the mean over the seeds that have come so far.
+
+    Stages on other data are not validated on the suite's; their images count, but they have no points.
+    """
+    curves = [_run_points(run, metric) for run in runs]
+    shortest = min((len(points) for points in curves), default=0)
+    mean = np.mean([points[:shortest] for points in curves], axis=0) if shortest else np.zeros((0, 2))
+    return Curve(title, mean[np.isfinite(mean).all(axis=1)])
+
+
+def _run_points(run: PlannedRun, metric: str) -> Points:
+    points, before = [], 0
+    for stage in run.stages:
+        batch = stage.config.accumulate * stage.batch_images
+        for row in read_table(stage.folder / "val.csv"):
+            points.append((before + row["step"] * batch, row[metric]))
+        before += stage.images
+    return np.array(points, dtype=np.float64).reshape(-1, 2)
+
+
+def draw_curves(title: str, x_label: str, curves: Sequence[Curve]) -> str:
+    """The picture as SVG text; curves without a point are left out.
+
+    Args:
+        title: what the y axis shows.
+        x_label: what the x axis shows.
+        curves: the lines.
+    """
+    shown = [curve for curve in curves if len(curve.points)]
+    left, top, right, bottom = BOX
+    parts = [_text(left, 24, title, 16, _INK)]
+    if shown:
+        both = np.concatenate([curve.points for curve in shown])
+        scale = _Scale(0.0, max(float(both[:, 0].max()), 1.0), *_widened(both[:, 1]))
+        parts += _axes(scale, x_label)
+        for index, curve in enumerate(shown):
+            parts.append(_line(scale.place(curve.points), _colour(index, len(shown)), index % 2 == 1))
+        parts += _names(shown, scale)
+    else:
+        parts.append(_text((left + right) // 2, (top + bottom) // 2, "nothing yet", 14, _SOFT))
+    body = "\n".join(parts)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="system-ui, sans-serif" '
+        f'role="img" aria-label="{escape(title)}">\n<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>\n{body}\n'
+        "</svg>\n"
+    )
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """From values to pixels of the picture."""
+
+    x_low: float
+    x_high: float
+    y_low: float
+    y_high: float
+
+    def place(self, points: Points) -> Points:
+        left, top, right, bottom = BOX
+        x = left + (points[:, 0] - self.x_low) / (self.x_high - self.x_low) * (right - left)
+        y = bottom - (points[:, 1] - self.y_low) / (self.y_high - self.y_low) * (bottom - top)
+        return np.stack([x, y], axis=1)
+
+
+def _widened(values: Points) -> tuple[float, float]:
+    low, high = float(values.min()), float(values.max())
+    rim = 0.05 * (high - low) or 0.05
+    return low - rim, high + rim
+
+
+def _axes(scale: _Scale, x_label: str) -> list[str]:
+    left, top, right, bottom = BOX
+    parts = []
+    ticks, digits = nice_ticks(scale.y_low, scale.y_high, 6)
+    for tick in ticks:
+        ((_, y),) = scale.place(np.array([[0.0, tick]]))
+        parts.append(f'<path d="M{left} {y:.1f}H{right}" stroke="{_GRID}"/>')
+        parts.append(_text(left - 8, y + 4, f"{tick:.{digits}f}", 12, _SOFT, "end"))
+    ticks, digits = nice_ticks(scale.x_low, scale.x_high, 6)
+    for tick in ticks:
+        ((x, _),) = scale.place(np.array([[tick, scale.y_low]]))
+        parts.append(_text(x, bottom + 18, f"{tick:.{digits}f}", 12, _SOFT, "middle"))
+    parts.append(f'<path d="M{left} {top}V{bottom}H{right}" fill="none" stroke="{_SOFT}"/>')
+    parts.append(_text((left + right) / 2, bottom + 38, x_label, 12, _SOFT, "middle"))
+    return parts
+
+
+def _line(points: Points, colour: str, dashed: bool) -> str:
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    dash = ' stroke-dasharray="6 3"' if dashed else ""
+    return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>'
+
+
+def _names(curves: Sequence[Curve], scale: _Scale) -> list[str]:
+    """Names on the right, from the highest end to the lowest, moved apart, each joined to its line."""
+    ends = [scale.place(curve.points[-1:])[0] for curve in curves]
+    order = sorted(range(len(curves)), key=lambda index: ends[index][1])
+    wanted = [float(ends[index][1]) for index in order]
+    parts = []
+    for index, y in zip(order, _apart(wanted)):
+        colour, (x_end, y_end) = _colour(index, len(curves)), ends[index]
+        parts.append(f'<path d="M{x_end:.1f} {y_end:.1f}L{BOX[2] + 14} {y:.1f}" stroke="{colour}" stroke-width="0.8"/>')
+        value = f"{curves[index].title}  {curves[index].points[-1, 1]:.3f}"
+        parts.append(_text(BOX[2] + 18, y + 4, value, 12, colour))
+    return parts
+
+
+def _apart(wanted: list[float]) -> list[float]:
+    """Heights in order, at least a line apart, inside the picture."""
+    placed: list[float] = []
+    for y in wanted:
+        placed.append(max(y, placed[-1] + LINE_HEIGHT) if placed else max(y, BOX[1]))
+    over = max(0.0, placed[-1] - (HEIGHT - LINE_HEIGHT))
+    placed[-1] -= over
+    for index in range(len(placed) - 2, -1, -1):
+        placed[index] = min(placed[index], placed[index + 1] - LINE_HEIGHT)
+    return placed
+
+
+def _colour(index: int, count: int) -> str:
+    red, green, blue = colorsys.hls_to_rgb(index / count, 0.4 if index % 2 else 0.46, 0.7)
+    return f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"
+
+
+def _text(x: float, y: float, text: str, size: int, colour: str, anchor: str = "start") -> str:
+    place = f'x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}"'
+    return f'<text {place} fill="{colour}">{escape(text)}</text>'
