@@ -31,6 +31,7 @@ COMMANDS = {
     "trajectory": ("depthnet.cli.trajectory:Trajectory", "score a camera path against the truth"),
     "export": ("depthnet.cli.export:Export", "write a trained network as one ONNX file"),
     "describe": ("depthnet.cli.describe:Describe", "a network's levels, skips and costs, as a table and a drawing"),
+    "experiment": ("depthnet.cli.experiment:Experiment", "run a table of trainings and write what it proves"),
     "benchmark": ("depthnet.cli.benchmark:Benchmark", "measure speed against a rival on this machine"),
     "models": ("depthnet.cli.models:Models", "list the models, networks and configurations that are shipped"),
 }
