@@ -31,6 +31,17 @@ Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Case:
+    """One image that is shown."""
+
+    name: str
+    metrics: dict[str, float]
+    scale: float
+    """True over predicted median depth; NaN when it does not exist."""
+    pictures: Pictures
+
+
+@dataclass(frozen=True)
 class DistanceBin:
     """The pixels of a range of true depth, of all images together."""
 
@@ -42,17 +53,6 @@ class DistanceBin:
     abs_rel: float
     """NaN without a pixel, as delta1."""
     delta1: float
-
-
-@dataclass(frozen=True)
-class Case:
-    """One image that is shown."""
-
-    name: str
-    metrics: dict[str, float]
-    scale: float
-    """True over predicted median depth; NaN when it does not exist."""
-    pictures: Pictures
 
 
 @dataclass
