@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -9,7 +11,7 @@ torch = pytest.importorskip("torch")
 from torch import Tensor, nn  # noqa: E402
 
 from depthnet.config import DescribeConfig  # noqa: E402
-from depthnet.describe import Description, describe_network  # noqa: E402
+from depthnet.describe import Description, describe_network, draw_svg  # noqa: E402
 from depthnet.describe.trace import trace_network  # noqa: E402
 from depthnet.networks import NETWORKS, build_network  # noqa: E402
 from depthnet.networks.blocks import DepthNetwork  # noqa: E402
@@ -169,3 +171,11 @@ def test_views_and_changes_in_place_are_followed() -> None:
     assert sources == {"encoder_1": ("a",), "decoder_1": ("encoder_1",), "log_depth": ("decoder_1",)}
     # the weight is first read by the change in place
     assert [block.parameters for block in found.blocks] == [8, 2, 1]
+
+
+def test_the_committed_pictures_show_the_networks_as_they_are(
+    project: Path, unet: Description, mobile: Description
+) -> None:
+    for name, found in (("unet", unet), ("mobile", mobile)):
+        picture = (project / "docs" / "pictures" / f"{name}.svg").read_text(encoding="utf-8")
+        assert picture == draw_svg(found), f"draw it again: depthnet describe {name} --out docs/pictures/{name}.svg"
