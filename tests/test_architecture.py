@@ -18,7 +18,7 @@ FLOORS = (
     ("io", "networks"),
     ("data", "prepare", "checkpoint", "onnx_file"),
     (
-        "predictor", "training", "evaluation", "trajectory_scores", "check", "show", "report", "export",
+        "predictor", "training", "evaluation", "trajectory_scores", "odometry", "check", "show", "report", "export",
         "describe", "benchmark", "experiment",
     ),
     ("cli", "__init__", "__main__"),

@@ -278,7 +278,7 @@ class PrepareConfig:
 
 @dataclass
 class ShowConfig:
-    """Draw what a path holds: a contact sheet of a data set, or a depth map in colours."""
+    """Draw what a path holds: a contact sheet of a data set, a depth map in colours, or the path of a camera."""
 
     out: str | None = None
     """The picture (.png, .jpg, .webp) or page (.html) to write; by default NAME_show.png in the current folder."""
@@ -287,7 +287,9 @@ class ShowConfig:
     split: str | None = None
     """Part of the data: train, val or test where it has such."""
     count: int = 6
-    """Samples of a data set, in even steps over it."""
+    """Samples of a data set, or frames of a camera path, in even steps over it."""
+    video: str | None = None
+    """With a camera path: its video, of any layout, whose frames are shown beside it."""
 
 
 @dataclass
@@ -326,6 +328,33 @@ class TrajectoryConfig:
     """Part of the data when REFERENCE is a data set."""
     json: str | None = None
     """Write the scores to this file."""
+
+
+@dataclass
+class OdometryConfig:
+    """Follow the camera through an RGB-D video, or a plain one with depth from a network."""
+
+    out: str = ""
+    """The trajectory file to write; it grows as NAME.part."""
+    depth: str = "sensor"
+    """sensor: the depth that the video has. Else a model that predicts it: a shipped name, a .onnx, a .safetensors or
+    a run folder."""
+    method: Literal["direct"] = "direct"
+    """direct: dense alignment of grey values and depth."""
+    focal_px: float | None = None
+    """Focal length in pixels of the pictures, in place of the data's K."""
+    format: Literal["tum", "kitti"] = "tum"
+    """tum: one line for each tracked frame, with its time. kitti: one line for every frame; a lost frame is an error."""
+    video: str | None = None
+    """Name of the video, where the data have several."""
+    data_format: str | None = None
+    """Layout of the data when it is not to be recognised."""
+    split: str | None = None
+    """Part of the data: train, val or test where it has such."""
+    device: str | None = None
+    """Where the network runs: cpu, cuda or cuda:N; by default the fastest that is there."""
+    threads: int | None = None
+    """CPU threads; by default all cores. The path does not depend on it."""
 
 
 @dataclass

@@ -21,6 +21,7 @@ BENCHMARKS = {
     "evaluate": "depthnet.benchmark.evaluate",
     "prepare": "depthnet.benchmark.prepare",
     "infill": "depthnet.benchmark.infill",
+    "odometry": "depthnet.benchmark.odometry",
 }
 
 

@@ -15,17 +15,19 @@ from depthnet.config import ShowConfig
 
 @dataclass
 class Show(JobCommand):
-    """Draw a contact sheet of a data set, or a depth map in colours, and print the file's name.
+    """Draw a data set's contact sheet, a depth map in colours or a camera's path, and print the file's name.
 
     depthnet show nyu_depth_v2_labeled.mat --split test
 
     depthnet show my_data --out my_data.html --count 20
+
+    depthnet show trajectory.txt --video my_video
     """
 
     positional: ClassVar[str] = "paths"
 
     paths: tyro.conf.Positional[Annotated[tuple[str, ...], tyro.conf.arg(metavar="PATH")]] = ()
-    """A data set of any layout, or a depth map (16-bit PNG in mm, NPY in metres)."""
+    """A data set of any layout, a depth map (16-bit PNG in mm, NPY in metres), or a camera path (TUM, KITTI)."""
     job: Options[ShowConfig] = field(default_factory=ShowConfig)
     overwrite: Flag = False
     """Replace the picture when it exists."""
@@ -34,7 +36,8 @@ class Show(JobCommand):
     def run(self) -> int:
         """Write the picture or page; samples that cannot be read are reported."""
         if len(self.paths) != 1:
-            raise UsageError(f"show needs one PATH (a data set or a depth map); {len(self.paths)} were given.")
+            count = len(self.paths)
+            raise UsageError(f"show needs one PATH (a data set, a depth map or a camera path); {count} were given.")
         from depthnet.show import show_path
 
         shown = show_path(self.paths[0], self.job, self.overwrite)

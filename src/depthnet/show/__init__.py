@@ -17,6 +17,7 @@ from depthnet.show.dataset import build_dataset_page
 from depthnet.show.depth_map import build_depth_page, is_depth_map
 from depthnet.show.page import Page
 from depthnet.show.sheet import draw_sheet
+from depthnet.show.trajectory import build_trajectory_page, is_trajectory
 from depthnet.show.web import page_to_html
 
 __all__ = ["KINDS", "Kind", "Page", "Shown", "build_page", "show_path", "write_page"]
@@ -41,8 +42,16 @@ def _build_dataset(path: Path, config: ShowConfig) -> Page:
     return build_dataset_page(open_dataset(path, config.split, config.format), config.count)
 
 
+def _build_trajectory(path: Path, config: ShowConfig) -> Page:
+    from depthnet.data import open_dataset
+
+    video = open_dataset(config.video, config.split) if config.video else None
+    return build_trajectory_page(path, video, config.count)
+
+
 KINDS: dict[str, Kind] = {
     "depth map": Kind(is_depth_map, lambda path, config: build_depth_page(path)),
+    "camera path": Kind(is_trajectory, _build_trajectory),
     "data set": Kind(lambda path: True, _build_dataset),
 }
 
@@ -61,7 +70,7 @@ def show_path(path: str | Path, config: ShowConfig | None = None, overwrite: boo
     """Write a picture or a page of what a path holds.
 
     Args:
-        path: a data set of any layout, or a depth map (16-bit PNG in mm, NPY in metres).
+        path: a data set of any layout, a depth map (16-bit PNG in mm, NPY in metres), or a camera path (TUM, KITTI).
         config: where to write it (by default ``NAME_show.png`` in the current folder) and what to choose.
         overwrite: replace the file when it exists.
 
@@ -73,7 +82,7 @@ def show_path(path: str | Path, config: ShowConfig | None = None, overwrite: boo
     """
     path, config = Path(path), config or ShowConfig()
     if not path.exists():
-        raise InputError(f"{path}: no such file or folder; pass a data set or a depth map.")
+        raise InputError(f"{path}: no such file or folder; pass a data set, a depth map or a camera path.")
     out = Path(config.out) if config.out else Path(f"{path.resolve().stem}_show.png")
     if out.suffix.lower() not in (*PICTURES, *PAGES):
         raise InputError(f"{out}: '{out.suffix}' is no picture or page; end --out with .png, .jpg, .webp or .html.")

@@ -29,7 +29,7 @@ def build_dataset_page(dataset: DepthDataset, count: int) -> Page:
     """
     chosen = np.unique(np.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().astype(int))
     samples = [_read(dataset, int(index)) for index in chosen]
-    low, high = _shared_range([one for one in samples if isinstance(one, RawSample)])
+    low, high = shared_range([one for one in samples if isinstance(one, RawSample)])
     rows = tuple(
         _sample_row(one, low, high) if isinstance(one, RawSample) else Row(dataset.names[index], (), (), str(one))
         for index, one in zip(chosen, samples)
@@ -68,7 +68,7 @@ def _read(dataset: DepthDataset, index: int) -> RawSample | DepthNetError:
         return error
 
 
-def _shared_range(samples: list[RawSample]) -> tuple[float, float]:
+def shared_range(samples: list[RawSample]) -> tuple[float, float]:
     """Metres between which 96 % of the known pixels of all samples lie."""
     known = [sample.depth[sample.depth > 0][::16] for sample in samples if sample.depth is not None]
     together = np.concatenate(known)[None] if known else np.zeros((1, 1), np.float32)
