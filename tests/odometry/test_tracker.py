@@ -31,6 +31,15 @@ def test_an_exact_video_is_followed(room: Any, step: float) -> None:
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-12)
 
 
+def test_an_exposure_that_changes_with_every_frame_loses_nothing(room: Any) -> None:
+    poses, tracker = room.path(16), DirectTracker()
+    gains = np.random.default_rng(0).uniform(0.6, 1.2, 16)
+    for i, (pose, gain) in enumerate(zip(poses, gains)):
+        found = tracker.track(*room.frame(pose, gain, 10 * (i % 3)), room.K, i / 30)
+        assert found.T_world_cam is not None
+        assert np.linalg.norm(found.T_world_cam[:3, 3] - pose[:3, 3]) < 6e-3
+
+
 def test_a_lost_camera_is_told_and_found_again(room: Any) -> None:
     poses = room.path(14)
     tracker = DirectTracker()

@@ -60,9 +60,14 @@ class Alignment:
     """Scales of the photometric and geometric residuals, grey values and 1 / metres; mean over the references."""
     seen: float
     """Share of the references' pixels that the frame sees."""
-    scale: float
-    """The frame's inverse depth over that of the references; 1 where it was not estimated."""
+    lights: tuple[Matrix, ...]
+    """Of each reference, gain and bias of the frame's grey values, and the factor of its inverse depth, (3,)."""
     iterations: int
+
+    @property
+    def scale(self) -> float:
+        """The frame's inverse depth over that of the references; 1 where it was not estimated."""
+        return float(np.mean([light[2] for light in self.lights]))
 
 
 class _Fit:
@@ -173,19 +178,19 @@ class DirectAligner:
             tuple(information),
             np.mean([fit.scales for fit in fits if fit.scales is not None], axis=0),
             float(seen),
-            float(np.mean([fit.light[2] for fit in fits])),
+            tuple(fit.light for fit in fits),
             done,
         )
 
     def fit(
-        self, references: Sequence[Reference], frame: Pyramid, T_world_cam: Matrix, scales: Matrix, level: int
+        self, references: Sequence[Reference], frame: Pyramid, found: Alignment, scales: Matrix, level: int
     ) -> tuple[float, float]:
-        """How well a pose explains a frame, without moving it.
+        """How well an alignment explains a frame.
 
         Args:
             references: as in :meth:`align`.
             frame: the frame.
-            T_world_cam: its pose.
+            found: its alignment against them.
             scales: of the residuals, that "well" means.
             level: size at which to look.
 
@@ -193,16 +198,15 @@ class DirectAligner:
             Mean over the references' pixels of freedom / (freedom + squares), 1 for a perfect fit, 0 for pixels that
             are not seen; and the share that is seen.
         """
-        fits = [_Fit(reference, references[0], scales) for reference in references]
-        motion = invert_transform(T_world_cam) @ references[0].T_world_cam
-        total = np.zeros(5)
-        for fit in fits:
+        motion = invert_transform(found.T_world_cam) @ references[0].T_world_cam
+        total, count = np.zeros(5), 0
+        for reference, light in zip(references, found.lights):
+            fit = _Fit(reference, references[0], scales)
+            fit.light = light
             fit.enter(level, frame.levels[level])
             fit.move(motion)
-            self._sum(fit, fit.measure)
-            fit.light[1] += _middle(fit.residuals[0], fit.residuals[2])
             total += self._sum(fit, fit.measure)
-        count = sum(max(fit.points.count, 1) for fit in fits)
+            count += max(fit.points.count, 1)
         return float(total[4] / count), float(total[2] / count)
 
     def _measure(self, fits: list[_Fit], motion: Matrix, turns: int) -> None:

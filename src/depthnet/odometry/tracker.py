@@ -215,10 +215,9 @@ class DirectTracker:
             keyframes = list(searched or self._choose(start))
             coarse = self._aligner.align([one.reference for one in keyframes], frame, start, finest=coarsest)
             if coarse is not None:
-                reached = coarse.T_world_cam
-                fit, _ = self._aligner.fit([one.reference for one in keyframes], frame, reached, usual, coarsest)
+                fit, _ = self._aligner.fit([one.reference for one in keyframes], frame, coarse, usual, coarsest)
                 if best is None or fit > best[0]:
-                    best = fit, keyframes, reached
+                    best = fit, keyframes, coarse.T_world_cam
         if best is None:
             return None
         _, keyframes, start = best
@@ -232,7 +231,7 @@ class DirectTracker:
     def _judge(self, references: list[Reference], frame: Pyramid, alignment: Alignment, usual: Matrix) -> float:
         """Confidence in an alignment; 0 where it is not believed."""
         middle = min(1, len(frame.levels) - 1)
-        fit, seen = self._aligner.fit(references, frame, alignment.T_world_cam, usual, middle)
+        fit, seen = self._aligner.fit(references, frame, alignment, usual, middle)
         deviation = _deviation_px(alignment, references[0].frame)
         if seen < LEAST_SEEN or fit < LEAST_FIT * seen or deviation > MOST_DEVIATION_PX:
             return 0.0
