@@ -64,13 +64,14 @@ class Finished:
         process = subprocess.Popen(
             [sys.executable, "-m", "depthnet", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        wait_until(
-            lambda: process.poll() is not None or len(steps(self.out / "l2-s0")) >= 3, "the last row's third step"
-        )
-        assert process.poll() is None, "the suite ended before it could be killed"
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        last = self.out / "l2-s0"
+        try:
+            wait_until(lambda: process.poll() is not None or len(steps(last)) >= 3, "the last row's third step")
+            assert process.poll() is None, "the suite ended before it could be killed"
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
         self.children = [int(pid) for pid in children]
         wait_until(lambda: not any(map(alive, self.children)), "the end of the training")
         self.killed_at = steps(self.out / "l2-s0")
@@ -175,8 +176,9 @@ def test_a_changed_row_is_refused_by_name(finished: Finished) -> None:
     assert (finished.out / "l2-s0" / "result.json").is_file()
 
 
-def test_two_commands_on_one_folder_are_refused(finished: Finished) -> None:
+def test_two_commands_on_one_folder_are_refused(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
     config = options(finished.root, finished.pairs)
+    monkeypatch.setattr(run, "STOP_SECONDS", 0.2)
     with (
         locked_folder(finished.out, "depthnet experiment"),
         pytest.raises(InputError, match="another `depthnet experiment` is writing there"),

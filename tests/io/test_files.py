@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from depthnet.errors import InputError
-from depthnet.io.files import atomic_path
+from depthnet.io.files import atomic_path, locked_folder
 
 
 def everything_under(folder: Path) -> list[str]:
@@ -97,3 +100,28 @@ def test_a_device_that_is_truly_full(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No space left on device"):
         write_to_device()
     assert everything_under(tmp_path) == []
+
+
+def test_a_locked_folder_is_waited_for_and_then_refused(tmp_path: Path) -> None:
+    with locked_folder(tmp_path / "new", "job"):
+        start = time.monotonic()
+        with (
+            pytest.raises(InputError, match="new: another `job` is writing there"),
+            locked_folder(tmp_path / "new", "job", patience_s=0.3),
+        ):
+            pytest.fail("two processes would have written")
+        assert time.monotonic() - start >= 0.3
+    with locked_folder(tmp_path / "new", "job"):
+        pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders are not locked there")
+def test_a_process_that_was_given_the_lock_holds_it_after_its_giver(tmp_path: Path) -> None:
+    with locked_folder(tmp_path, "job") as lock:
+        assert lock is not None
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(lock,))
+    with pytest.raises(InputError, match="another `job`"), locked_folder(tmp_path, "job"):
+        pytest.fail("the child was not waited for")
+    child.communicate(b"\n")
+    with locked_folder(tmp_path, "job", patience_s=60.0):
+        pass

@@ -22,7 +22,7 @@ from depthnet.io.files import locked_folder
 from depthnet.options import read_config
 
 POLL_SECONDS = 0.5
-#: A training that is told to stop may finish its step and its files.
+#: A training that is told to stop, or whose command was killed, may finish its step and its files.
 STOP_SECONDS = 30.0
 
 
@@ -92,10 +92,10 @@ def run_experiment(
     plan = plan_suite(read_suite(path), config, out, str(path))
     require_rows(plan, config.rows)
     check_results_path(results, overwrite)
-    with locked_folder(out, "depthnet experiment"):
+    with locked_folder(out, "depthnet experiment", STOP_SECONDS) as lock:
         _check_unchanged(plan, overwrite)
         try:
-            errors = _run_all(plan, report_only, on_progress)
+            errors = _run_all(plan, report_only, on_progress, lock)
         except KeyboardInterrupt as stop:
             words = ["depthnet", "experiment", str(suite), *option_words(config)]
             raise KeyboardInterrupt(f"what is done is kept; go on with: {join(words)}") from stop
@@ -103,7 +103,7 @@ def run_experiment(
     return ExperimentOutcome(results, errors, plan.left_out)
 
 
-def _run_all(plan: Plan, report_only: bool, on_progress: OnProgress | None) -> list[str]:
+def _run_all(plan: Plan, report_only: bool, on_progress: OnProgress | None, lock: int | None) -> list[str]:
     """Train (unless it is not wanted) and score every run; one line for each that failed."""
     wanted = [run for run in plan.runs if not plan.config.rows or run.row.name in plan.config.rows]
     done = {run.folder: sum(images_done(stage) for stage in run.stages) for run in wanted}
@@ -120,7 +120,7 @@ def _run_all(plan: Plan, report_only: bool, on_progress: OnProgress | None) -> l
         report(run, done[run.folder])
         try:
             if not report_only:
-                _train_run(run, lambda images, run=run: report(run, images))  # type: ignore[misc]
+                _train_run(run, lambda images, run=run: report(run, images), lock)  # type: ignore[misc]
             if is_trained(run.stages[-1]) and read_record(run.folder, run, plan) is None:
                 score_run(run, plan)
         except DepthNetError as error:
@@ -130,18 +130,20 @@ def _run_all(plan: Plan, report_only: bool, on_progress: OnProgress | None) -> l
     return errors
 
 
-def _train_run(run: PlannedRun, on_images: Callable[[int], None]) -> None:
+def _train_run(run: PlannedRun, on_images: Callable[[int], None], lock: int | None) -> None:
     """Train the stages of a run that are not trained, one after the other."""
     before = 0
     for stage in run.stages:
         if not is_trained(stage):
-            _train_stage(stage, lambda images, before=before: on_images(before + images))  # type: ignore[misc]
+            _train_stage(stage, lambda images, before=before: on_images(before + images), lock)  # type: ignore[misc]
         before += stage.images
     on_images(before)
 
 
-def _train_stage(stage: PlannedStage, on_images: Callable[[int], None]) -> None:
+def _train_stage(stage: PlannedStage, on_images: Callable[[int], None], lock: int | None) -> None:
     """Train one stage in a process of its own, from its saved state where there is one.
+
+    The process holds the lock of the folder, too: should this one be killed, the next command waits until it is gone.
 
     Raises:
         InputError: if the process ends without a model; the text is its last word.
@@ -153,8 +155,9 @@ def _train_stage(stage: PlannedStage, on_images: Callable[[int], None]) -> None:
     log = stage.folder / "train.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )
+            command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            pass_fds=() if lock is None else (lock,),
+        )  # fmt: skip
         try:
             while process.poll() is None:
                 on_images(images_done(stage))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -42,12 +43,16 @@ def atomic_path(path: str | Path, overwrite: bool = True) -> Iterator[Path]:
 
 
 @contextmanager
-def locked_folder(folder: str | Path, command: str) -> Iterator[None]:
+def locked_folder(folder: str | Path, command: str, patience_s: float = 0.0) -> Iterator[int | None]:
     """Hold a folder against a second process; the system lets go of it with this one, however that ends.
 
     Args:
         folder: the folder. It is made when missing.
         command: what writes there, for the message.
+        patience_s: seconds to wait for another process that holds it.
+
+    Yields:
+        The file descriptor that holds it: a process to which it is passed on holds it, too. None where there is none.
 
     Raises:
         InputError: if another process holds it, or it cannot be made.
@@ -55,10 +60,8 @@ def locked_folder(folder: str | Path, command: str) -> Iterator[None]:
     folder = Path(folder)
     if sys.platform == "win32":  # has no locks of folders
         folder.mkdir(parents=True, exist_ok=True)
-        yield
+        yield None
         return
-    import fcntl
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
         number = os.open(folder, os.O_RDONLY)
@@ -66,15 +69,27 @@ def locked_folder(folder: str | Path, command: str) -> Iterator[None]:
         reason = error.strerror or str(error)
         raise InputError(f"{folder}: cannot be made or opened ({reason}); choose another --out.") from error
     try:
-        try:
-            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"{folder}: another `{command}` is writing there; wait for it, or choose another --out."
-            ) from None
-        except OSError:  # a network disk without locks
-            pass
-        yield
+        deadline = time.monotonic() + patience_s
+        while not _try_lock(number):
+            if time.monotonic() > deadline:
+                raise InputError(
+                    f"{folder}: another `{command}` is writing there; wait for it, or choose another --out."
+                )
+            time.sleep(0.1)
+        yield number
     finally:
         with suppress(OSError):
             os.close(number)
+
+
+def _try_lock(number: int) -> bool:
+    """Lock an open folder; False when somebody else has it."""
+    import fcntl
+
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a network disk without locks
+        pass
+    return True
