@@ -125,7 +125,8 @@ class TrainConfig:
     encoder_weights: str | None = None
     """Start weights of the encoder: a .safetensors file, or hf:NAME for a transformers checkpoint."""
     freeze_encoder_blocks: int = 0
-    """mobile: keep the stem and this many first blocks as they are, which also makes training faster."""
+    """mobile, backbone:NAME: keep the stem and this many first blocks as they are, which also makes training faster;
+    blocks of a backbone are its stages, or its transformer blocks where it has no stages."""
     loss: LossConfig = field(default_factory=LossConfig)
     """Loss of task depth."""
     photometric: PhotometricConfig = field(default_factory=PhotometricConfig)

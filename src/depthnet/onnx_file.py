@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depthnet.checkpoint import METADATA_KEY, ModelInfo
-from depthnet.errors import MissingTierError
+from depthnet.errors import InputError, MissingTierError, one_line
 from depthnet.io.files import atomic_path
 
 if TYPE_CHECKING:
@@ -34,15 +34,18 @@ def write_onnx(path: str | Path, network: DepthNetwork, info: ModelInfo, half: b
         half: store weights as float16.
 
     Raises:
-        InputError: if the file cannot be written.
+        InputError: if the network uses what ONNX cannot say, or the file cannot be written.
         MissingTierError: without the onnx package.
     """
+    from depthnet.networks.blocks import Conv2dSame
+
     try:
         import onnx
     except ImportError as error:
         raise MissingTierError('writing ONNX needs the onnx package: pip install "depthnet[train]"') from error
     model = onnx.load_model_from_string(_trace(network, info))
-    _use_same_padding(model.graph)
+    if any(isinstance(module, Conv2dSame) for module in network.modules()):
+        _use_same_padding(model.graph)
     if half:
         _store_half(model.graph)
     del model.metadata_props[:]
@@ -70,12 +73,17 @@ def _trace(network: DepthNetwork, info: ModelInfo) -> bytes:
     # An odd-sized batch of two keeps the tracer from taking sizes for constants or for each other.
     example = torch.rand(2, 3, height + 1, width + 3)
     axes = {0: "batch", 2: "height", 3: "width"}
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # shape checks are constant by nature; other parity is tested
-        torch.onnx.export(
-            MetricDepth().eval(), (example,), buffer, input_names=["image"], output_names=["depth"],
-            dynamic_axes={"image": axes, "depth": axes}, opset_version=OPSET, dynamo=False,
-        )  # fmt: skip
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # shape checks are constant by nature; other parity is tested
+            torch.onnx.export(
+                MetricDepth().eval(), (example,), buffer, input_names=["image"], output_names=["depth"],
+                dynamic_axes={"image": axes, "depth": axes}, opset_version=OPSET, dynamo=False,
+            )  # fmt: skip
+    except RuntimeError as error:  # some backbone:NAME use what ONNX has no operator for
+        raise InputError(
+            f"{info.network}: cannot be written as ONNX ({one_line(error)}); use its .safetensors file."
+        ) from error
     traced: bytes = buffer.getvalue()
     return traced
 

@@ -20,12 +20,13 @@ class Models(Command):
     def run(self) -> int:
         """Print one line for each model, then the names of networks and configurations."""
         from depthnet.checkpoint import SHIPPED, shipped_file
-        from depthnet.networks import NETWORKS
+        from depthnet.networks import FAMILIES, NETWORKS
 
         print("models (--model NAME):")
         for name in SHIPPED:
             print(f"  {name:<10}{describe_model(shipped_file(name))}")
-        print(f"networks (--network NAME): {', '.join(NETWORKS)}")
+        families = [f"{family}:NAME" for family in FAMILIES]
+        print(f"networks (--network NAME): {', '.join([*NETWORKS, *families])}")
         print(f"configurations (--config NAME): {', '.join(list_configs())}")
         return 0
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -20,13 +21,15 @@ from depthnet.errors import ConfigError, ShapeError
 MAX_LOG_DISPARITY = math.log(1000.0)
 
 
-class DepthNetwork(nn.Module, ABC):
-    """Base class of the depth networks: normalisation inside, log depth out."""
+class Network(nn.Module, ABC):
+    """What every network has: normalisation inside, and groups of parameters for the optimiser."""
 
-    #: Channels of every tensor that :meth:`features` returns, by name.
-    feature_channels: dict[str, int]
     #: Height and width that the network was designed for, or that are usual for it.
     input_size: tuple[int, int] = (240, 320)
+    #: Options beyond the user's that a model file holds, so that the network can be built from the file alone.
+    file_options: dict[str, Any] = {}  # noqa: RUF012 replaced as a whole, never changed
+    #: Learning rate of groups of parameters as a factor of the run's, where the run says nothing about them.
+    lr_factors: dict[str, float] = {}  # noqa: RUF012 likewise
 
     mean: Tensor
     std: Tensor
@@ -41,6 +44,29 @@ class DepthNetwork(nn.Module, ABC):
         if image.ndim != 4 or image.shape[1] != 3:
             raise ShapeError(f"image has shape {tuple(image.shape)}; expected (B, 3, H, W) RGB in [0, 1].")
         return (image - self.mean) / self.std
+
+    def freeze_encoder(self, blocks: int) -> None:
+        """Keep the first ``blocks`` blocks of the encoder (and its stem) at their weights; 0 freezes nothing.
+
+        Raises:
+            ConfigError: if the network has no pretrained encoder to keep.
+        """
+        if blocks:
+            raise ConfigError(f"freeze_encoder_blocks {blocks}: this encoder has no pretrained blocks; use 0.")
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Parameters that may want different learning rates: ``encoder`` (pretrained) and ``decoder``."""
+        groups: dict[str, list[nn.Parameter]] = {"encoder": [], "decoder": []}
+        for name, parameter in self.named_parameters():
+            groups["encoder" if name.startswith("encoder.") else "decoder"].append(parameter)
+        return groups
+
+
+class DepthNetwork(Network):
+    """Base class of the depth networks: image in, log depth out."""
+
+    #: Channels of every tensor that :meth:`features` returns, by name.
+    feature_channels: dict[str, int]
 
     @abstractmethod
     def encode(self, image: Tensor) -> dict[str, Tensor]:
@@ -83,22 +109,6 @@ class DepthNetwork(nn.Module, ABC):
         """
         bounded = (-log_depth).clamp(max=MAX_LOG_DISPARITY)
         return bounded.exp() * (1 - log_depth - bounded)
-
-    def freeze_encoder(self, blocks: int) -> None:
-        """Keep the first ``blocks`` blocks of the encoder (and its stem) at their weights; 0 freezes nothing.
-
-        Raises:
-            ConfigError: if the network has no pretrained encoder to keep.
-        """
-        if blocks:
-            raise ConfigError(f"freeze_encoder_blocks {blocks}: this encoder has no pretrained blocks; use 0.")
-
-    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Parameters that may want different learning rates: ``encoder`` (pretrained) and ``decoder``."""
-        groups: dict[str, list[nn.Parameter]] = {"encoder": [], "decoder": []}
-        for name, parameter in self.named_parameters():
-            groups["encoder" if name.startswith("encoder.") else "decoder"].append(parameter)
-        return groups
 
 
 #: Mean and scale of images in [0, 1] for networks of Caffe's time: (104, 117, 123) of blue, green, red is removed on

@@ -89,7 +89,8 @@ class DepthModel:
         """
         height, width = image.shape[:2]
         if self.runtime.own_size:
-            return self.runtime.run(network_input(image, (height, width)))[0, 0]
+            own: NDArray[np.float32] = self.runtime.run(network_input(image, (height, width)))[0, 0]
+            return own
         size = network_size(height, width, self.info.input_size)
         depth = self.runtime.run(network_input(image, size))[0, 0]
         return depth_for_camera(depth, focal_px * (size[1] / width), self.info.training_focal_px)

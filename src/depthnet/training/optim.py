@@ -21,7 +21,7 @@ def group_rates(network: DepthNetwork, config: OptimConfig) -> dict[str, float]:
         ConfigError: if ``group_lr`` names another group or holds a factor that is not positive, or the encoder has two
             rates.
     """
-    rates = dict.fromkeys(network.parameter_groups(), config.lr)
+    rates = {name: config.lr * network.lr_factors.get(name, 1.0) for name in network.parameter_groups()}
     for name, factor in config.group_lr.items():
         if name not in rates:
             raise ConfigError(f"optim.group_lr: the network has no group {name!r}; choose among: {', '.join(rates)}.")

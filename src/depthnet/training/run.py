@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -97,6 +98,7 @@ def train(
     training, validation = open_data(config)
     network = build_start_network(config)
     info = describe_run(config, training, run.name)
+    info.network_options = {**config.network_options, **network.file_options}
     if config.batch_size * config.devices > len(training):
         smaller = max(1, len(training) // config.devices)
         _log.warning("%d training samples: --batch-size %d instead of %d", len(training), smaller, config.batch_size)
@@ -135,8 +137,8 @@ def _new_run(config: TrainConfig, out: str | Path | None, overwrite: bool) -> Pa
     if not _is_first_process():
         return Path(os.environ.get(RUN_VARIABLE) or out or "runs")
     if out is None:
-        number = 1
-        while (run := Path("runs") / f"{config.network}-{number}").exists():
+        number, name = 1, re.sub(r"[^\w.-]+", "-", config.network)
+        while (run := Path("runs") / f"{name}-{number}").exists():
             number += 1
         return run
     run = Path(out)
@@ -338,5 +340,8 @@ def _export(run: Path) -> ModelInfo:
     """Write ``model.onnx`` from the best weights on validation, or the last without validation."""
     kept = run / "best.safetensors"
     network, info = load_network(kept if kept.exists() else run / "last.safetensors")
-    write_onnx(run / "model.onnx", network, info)
+    try:
+        write_onnx(run / "model.onnx", network, info)
+    except InputError as error:
+        _log.warning("no model.onnx: %s", error)
     return info
