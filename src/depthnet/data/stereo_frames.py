@@ -132,14 +132,13 @@ class PairTransform:
         unflipped = replace(self.augment, flip=0.0)
         geometry = draw_geometry(unflipped, RawSample(image=left, K=K), self.size, rng)
         colour = draw_colour(unflipped, rng)
+        left_image = recolour(warp_image(left, geometry, self.size), colour)
         side = self.augment.right_colour
-        colours = colour, replace(colour, channels=colour.channels * rng.uniform(1 - side, 1 + side, 3))
-        pictures = [
-            recolour(warp_image(picture, geometry, self.size), one) for picture, one in zip((left, right), colours)
-        ]
+        own = replace(colour, channels=colour.channels * rng.uniform(1 - side, 1 + side, 3))
+        right_image = recolour(warp_image(right, geometry, self.size), own)
         assert geometry.K is not None
         doffs = pair.doffs * geometry.enlargement
-        return StereoSample(*pictures, geometry.K, pair.baseline_m, doffs=doffs, name=pair.name)
+        return StereoSample(left_image, right_image, geometry.K, pair.baseline_m, doffs=doffs, name=pair.name)
 
 
 def _to_pixels(image: NDArray[np.float32]) -> NDArray[np.uint8]:
