@@ -20,8 +20,6 @@ NETWORKS = {
 }
 #: Networks that are named ``FAMILY:NAME``; NAME is the first argument of their class.
 FAMILIES = {"backbone": ("depthnet.networks.backbone", "BackboneDepth")}
-
-
 #: Name of a network of motion -> module and class.
 POSE_NETWORKS = {
     "pose-early": ("depthnet.networks.pose", "PoseEarly"),
