@@ -14,7 +14,7 @@ from depthnet.odometry.pyramid import Level, build_pyramid
 
 
 def residuals(level: Level, motion: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    from depthnet.prepare.infill.compile import compiled
+    from depthnet.compile import compiled
 
     points = level.reference
     out = np.empty((5, points.count), np.float32)
@@ -49,7 +49,7 @@ def test_equations_are_the_weighted_products(room: Any) -> None:
     image, depth = room.frame(np.eye(4))
     level = build_pyramid(image, depth, room.K).levels[1]
     points, out = level.reference, residuals(level, se3_exp(np.full(6, 0.01)))
-    from depthnet.prepare.infill.compile import compiled
+    from depthnet.compile import compiled
 
     scales = np.array([3.0, 0.01], np.float32)
     photo, geo = np.empty((9, 9)), np.empty((8, 8))

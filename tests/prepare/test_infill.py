@@ -17,9 +17,9 @@ from PIL import Image
 pytest.importorskip("numba")
 pytest.importorskip("scipy")
 
+from depthnet.compile import compiled
 from depthnet.errors import InputError, MissingTierError, ShapeError
 from depthnet.prepare.infill import infill_colorization, infill_colorization_reference
-from depthnet.prepare.infill.compile import compiled
 from depthnet.prepare.infill.elimination import Block
 from depthnet.prepare.infill.order import dissect
 from depthnet.prepare.infill.stencil import build_weights

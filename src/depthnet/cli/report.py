@@ -11,6 +11,7 @@ from depthnet.errors import DepthNetError, InputError
 TIER_OF_PACKAGE = {
     "h5py": "data",
     "scipy": "data",
+    "numba": "data",
     "torch": "train",
     "lightning": "train",
     "safetensors": "train",

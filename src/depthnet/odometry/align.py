@@ -22,10 +22,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from depthnet.compile import compiled
 from depthnet.geometry.se3 import invert_transform, se3_adjoint
 from depthnet.odometry import kernels
 from depthnet.odometry.pyramid import Level, Pyramid
-from depthnet.prepare.infill.compile import compiled
 
 Matrix = NDArray[np.float64]
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from depthnet.compile import compiled
 from depthnet.geometry.se3 import invert_transform
 from depthnet.odometry import kernels
-from depthnet.prepare.infill.compile import compiled
 
 Floats = NDArray[Any]
 

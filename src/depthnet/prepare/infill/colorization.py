@@ -21,8 +21,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from depthnet.compile import compiled
 from depthnet.errors import InputError, MissingTierError, ShapeError
-from depthnet.prepare.infill.compile import compiled
 from depthnet.prepare.infill.elimination import Block
 from depthnet.prepare.infill.stencil import build_weights, relax
 

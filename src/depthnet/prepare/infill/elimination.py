@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from depthnet.prepare.infill.compile import compiled
+from depthnet.compile import compiled
 from depthnet.prepare.infill.order import count_storage, dissect, find_rims
 
 Ints = NDArray[Any]

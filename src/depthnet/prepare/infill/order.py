@@ -3,7 +3,7 @@
 The longer side of the pixels' box is cut at a line with few of them, which is eliminated after both halves (George
 1973): a line of pixels separates, for the stencil reaches one pixel. Work then stands in dense fronts: the pixels to
 eliminate and their rim, the later pixels that they are coupled to (Duff and Reid 1983). All functions are plain loops
-for `infill_compile.compiled`; words as in `infill_elimination.Block`.
+for `depthnet.compile.compiled`; words as in `infill_elimination.Block`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Colorization's 3x3 stencil on a frame: its weights from the picture, and sweeps over the known pixels.
 
-Plain loops over rows, written so that each inner one runs on vector instructions after `infill_compile.compiled`.
+Plain loops over rows, written so that each inner one runs on vector instructions after `depthnet.compile.compiled`.
 Neighbours are numbered by rows, 0 1 2 / 3 . 4 / 5 6 7.
 """
 

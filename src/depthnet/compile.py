@@ -30,7 +30,8 @@ def compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
     try:
         import numba
     except ImportError as error:
-        raise MissingTierError('in-filling by colorization needs numba; run: pip install "depthnet[data]".') from error
+        user = kernel.__module__.removeprefix("depthnet.").rpartition(".")[0]
+        raise MissingTierError(f'{user} needs numba; run: pip install "depthnet[data]".') from error
     called = {name: kernel.__globals__.get(name) for name in kernel.__code__.co_names}
     own = {
         name: compiled(function)
