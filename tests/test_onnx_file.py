@@ -24,7 +24,10 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 #: Batch, height, width: both parities of both sides, at every halving too.
 SHAPES = [(2, 48, 64), (1, 33, 47), (2, 50, 37), (1, 65, 34), (3, 32, 96)]
-OPTIONS: dict[str, dict[str, Any]] = {"mobile": {"decoder": [16, 16, 8, 8, 8]}, "unet": {}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "mobile": {"decoder": [16, 16, 8, 8, 8]}, "unet": {}, "garg2016": {},
+    "eigen2014": {"full_width": 8, "input_size": (76, 100)},
+}  # fmt: skip
 
 WriteOnnx = Callable[..., Path]
 
