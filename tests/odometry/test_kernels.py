@@ -12,16 +12,20 @@ from depthnet.odometry import kernels
 from depthnet.odometry.align import DirectAligner, Reference
 from depthnet.odometry.pyramid import Level, build_pyramid
 
+#: Gain, bias, scale of nothing changed.
+LIGHT = (1.0, 0.0, 1.0)
 
-def residuals(level: Level, motion: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+
+def residuals(
+    level: Level, motion: np.ndarray[Any, Any], light: tuple[float, float, float] = LIGHT
+) -> np.ndarray[Any, Any]:
     from depthnet.compile import compiled
 
     points = level.reference
     out = np.empty((5, points.count), np.float32)
-    light = np.array([1.0, 0.0, 1.0], np.float32)
     compiled(kernels.measure_residuals)(
-        points.points, points.photo, points.geo, motion[:3].astype(np.float32), level.camera, light, level.image,
-        level.inverse, out, 0, points.count,
+        points.points, points.photo, points.geo, motion[:3].astype(np.float32), level.camera, np.array(light),
+        level.image, level.inverse, out, 0, points.count,
     )  # fmt: skip
     return out
 
@@ -48,22 +52,27 @@ def test_derivatives_are_those_of_the_residuals(room: Any, axis: int) -> None:
 def test_equations_are_the_weighted_products(room: Any) -> None:
     image, depth = room.frame(np.eye(4))
     level = build_pyramid(image, depth, room.K).levels[1]
-    points, out = level.reference, residuals(level, se3_exp(np.full(6, 0.01)))
+    points, light, motion = level.reference, (0.8, 3.0, 1.0), se3_exp(np.full(6, 0.01))
     from depthnet.compile import compiled
 
-    scales = np.array([3.0, 0.01], np.float32)
-    photo, geo = np.empty((9, 9)), np.empty((8, 8))
-    compiled(kernels.sum_equations)(
-        points.points, points.photo, points.geo, out, scales, 0.8, photo, geo, 0, points.count
-    )
+    assert points.count > 2 * kernels.BLOCK
+    out, scales = residuals(level, motion, light), np.array([3.0, 0.01])
+    sums = np.empty((kernels.ROWS, kernels.PHOTO))
+    compiled(kernels.sum_share)(
+        points.points, points.photo, points.geo, motion[:3].astype(np.float32), level.camera, np.array(light), scales,
+        level.image, level.inverse, sums, 0, points.count,
+    )  # fmt: skip
+    photo, geo = sums[: kernels.PHOTO], sums[kernels.PHOTO :, : kernels.GEO][: kernels.GEO]
+    squares = (out[0] / 3) ** 2 + (out[1] / 0.01) ** 2
+    np.testing.assert_allclose(sums[-1, 2:5], [out[2].sum(), out[3].sum(), (out[2] * 5 / (5 + squares)).sum()], 1e-4)
     p = points.points.astype(np.float64)
-    weight = (5 + out[2] + out[3]) / (5 + (out[0] / 3) ** 2 + (out[1] / np.float64(scales[1])) ** 2)
+    weight = (5 + out[2] + out[3]) / (5 + (out[0] / 3) ** 2 + (out[1] / scales[1]) ** 2)
     J = np.concatenate([points.photo[:3], np.cross(p.T, points.photo[:3].T).T]) * 0.8
     J = np.concatenate([J, -points.photo[3:4], -np.ones((1, points.count)), out[:1]])
     expected = (J * weight * out[2] / 9.0) @ J.T
     np.testing.assert_allclose(np.triu(photo), np.triu(expected), rtol=2e-3, atol=1e-3 * np.abs(expected).max())
     J = np.concatenate([points.geo, np.cross(p.T, points.geo.T).T, -out[4:5], out[1:2]])
-    expected = (J * weight * out[3] / np.float64(scales[1]) ** 2) @ J.T
+    expected = (J * weight * out[3] / scales[1] ** 2) @ J.T
     np.testing.assert_allclose(np.triu(geo), np.triu(expected), rtol=2e-3, atol=1e-3 * np.abs(expected).max())
 
 

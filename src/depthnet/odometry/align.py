@@ -14,7 +14,8 @@ Cameras, IROS 2013 (both residuals under one weight); Baker & Matthews, Lucas-Ka
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,8 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthnet.compile import compiled
-from depthnet.geometry.se3 import invert_transform, se3_adjoint
-from depthnet.odometry import kernels
+from depthnet.odometry import equations, kernels
 from depthnet.odometry.pyramid import Level, Pyramid
 
 Matrix = NDArray[np.float64]
@@ -34,8 +34,8 @@ SMALLEST_STEP_PX = 0.02
 MOST_ITERATIONS = 20
 #: Pixels that one thread takes at least.
 _SHARE = 12_000
-#: Least scales: an eighth-bit rounding of grey values, and 0.1 mm at 1 m.
-_LEAST_SCALES = np.array([0.3, 1e-4])
+#: Pixels of all references, below which further threads cost more than they bring.
+_ALONE = 16_000
 #: Residuals below which an alignment says nothing.
 _FEWEST_PIXELS = 50
 
@@ -70,57 +70,72 @@ class Alignment:
         return float(np.mean([light[2] for light in self.lights]))
 
 
-class _Fit:
-    """One reference during an alignment; its methods over shares of the pixels may run in several threads."""
+class _Problem:
+    """The references of an alignment, and what is found out about them; row r of each array belongs to reference r."""
 
-    def __init__(self, reference: Reference, first: Reference, scales: Matrix | None = None) -> None:
-        self.frame = reference.frame
-        self.T_first_me = invert_transform(first.T_world_cam) @ reference.T_world_cam
-        #: A small motion in the frame of the first reference, in the frame of this one.
-        self.adjoint = se3_adjoint(invert_transform(self.T_first_me))
-        self.light = np.array([1.0, 0.0, 1.0])
-        self.scales = scales
-        self.counts = np.zeros(2)
-        self.solved = np.zeros((3, 7))
+    def __init__(self, references: Sequence[Reference], free_scale: bool) -> None:
+        count = len(references)
+        self.frames = [reference.frame for reference in references]
+        poses = np.array([reference.T_world_cam for reference in references])
+        self.firsts, self.adjoints = np.empty((count, 4, 4)), np.empty((count, 6, 6))
+        compiled(equations.relate)(poses, self.firsts, self.adjoints)
+        self.free_scale = free_scale
+        self.lights = np.tile([1.0, 0.0, 1.0], (count, 1))
+        self.scales = np.ones((count, 2))
+        self.information = np.zeros((count, 6, 6))
+        self.counts = np.zeros(count)
+        self.poses = np.zeros((count, 3, 4), np.float32)
+        self.motion: Matrix = np.eye(4)
+        self.memory = np.zeros(equations.MEMORY)
+        self.memory[-1] = 1.0
+
+    def start(self, motion: Matrix) -> None:
+        """Set T_current_first."""
+        self.motion = np.array(motion)
+        self.poses[:] = (motion @ self.firsts)[:, :3]
 
     def enter(self, level: int, target: Level) -> None:
         """Go on at another size."""
-        self.points, self.target = self.frame.levels[level].reference, target
-        self.residuals = np.empty((5, self.points.count), np.float32)
-        self.shares = _split(self.points.count)
+        self.target = target
+        self.points = [frame.levels[level].reference for frame in self.frames]
+        self.shares = [(r, *ends) for r, points in enumerate(self.points) for ends in _split(points.count)]
+        self.owners = np.array([share[0] for share in self.shares])
+        self.parts = np.empty((len(self.shares), kernels.ROWS, kernels.PHOTO))
+        self.memory[:-1] = 0.0
 
-    def move(self, motion: Matrix) -> None:
-        """Set T_current_first for the next measurement."""
-        self.pose = (motion @ self.T_first_me)[:3].astype(np.float32)
+    def guess_scales(self) -> None:
+        """Bias and scales of each reference from medians, so that a wrong start does not make everything fit."""
+        for r, points in enumerate(self.points):
+            residuals = np.empty((5, points.count), np.float32)
+            compiled(kernels.measure_residuals)(
+                points.points, points.photo, points.geo, self.poses[r], self.target.camera, self.lights[r],
+                self.target.image, self.target.inverse, residuals, 0, points.count,
+            )  # fmt: skip
+            self.lights[r, 1] = _middle(residuals[0], residuals[2])
+            residuals[0] -= np.float32(self.lights[r, 1])
+            self.scales[r] = [
+                max(1.5 * _middle(np.abs(residuals[i]), residuals[2 + i]), equations.LEAST_SCALES[i]) for i in range(2)
+            ]
 
-    def measure(self, start: int, stop: int) -> Matrix:
-        """Residuals of a share, and its sums of :meth:`weigh`."""
-        compiled(kernels.measure_residuals)(
-            self.points.points, self.points.photo, self.points.geo, self.pose, self.target.camera,
-            self.light.astype(np.float32), self.target.image, self.target.inverse, self.residuals, start, stop,
+    def sum_shares(self, numbers: range) -> None:
+        """Sums over some shares; threads may each take some."""
+        for number in numbers:
+            r, start, stop = self.shares[number]
+            points = self.points[r]
+            compiled(kernels.sum_share)(
+                points.points, points.photo, points.geo, self.poses[r], self.target.camera, self.lights[r],
+                self.scales[r], self.target.image, self.target.inverse, self.parts[number], start, stop,
+            )  # fmt: skip
+
+    def step(self) -> float:
+        """Change motion, lights and scales by the sums, and tell by how many pixels the picture moves."""
+        compiled(equations.iterate)(
+            self.parts, self.owners, self.adjoints, self.firsts, self.free_scale, self.scales, self.lights,
+            self.information, self.counts, self.memory, self.motion, self.poses,
         )  # fmt: skip
-        return self.weigh(start, stop)
-
-    def weigh(self, start: int, stop: int) -> Matrix:
-        """Sums over a share by which the scales are estimated."""
-        sums = np.empty(5)
-        scales = np.ones(2) if self.scales is None else self.scales
-        compiled(kernels.sum_scales)(self.residuals, scales.astype(np.float32), sums, start, stop)
-        return sums
-
-    def equations(self, start: int, stop: int) -> Matrix:
-        """Products of a share's photometric columns, (9, 9), and below them of its geometric ones, (8, 8 of 9)."""
-        sums = np.zeros((kernels.PHOTO + kernels.GEO, kernels.PHOTO))
-        compiled(kernels.sum_equations)(
-            self.points.points, self.points.photo, self.points.geo, self.residuals,
-            np.asarray(self.scales, np.float32), float(self.light[0]), sums[: kernels.PHOTO],
-            sums[kernels.PHOTO :, : kernels.GEO], start, stop,
-        )  # fmt: skip
-        return sums
-
-    def follow(self, step: Matrix) -> None:
-        """Change gain, bias and scale as the step of the motion asks."""
-        self.light -= self.solved[:, 6] + self.solved[:, :6] @ (self.adjoint @ step)
+        rho, phi = self.memory[6:9], self.memory[9:12]
+        turn, shift = math.sqrt(phi @ phi), math.sqrt(rho @ rho)
+        return float(self.target.camera[0]) * (turn + shift * self.frames[0].middle_inverse)
 
 
 class DirectAligner:
@@ -134,7 +149,8 @@ class DirectAligner:
     """
 
     def __init__(self, threads: int = 1, free_scale: bool = False) -> None:
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
         self._free_scale = free_scale
 
     def align(
@@ -151,34 +167,27 @@ class DirectAligner:
         Returns:
             The pose and how good it is, or None where the frame sees too little of the references.
         """
-        fits = [_Fit(reference, references[0]) for reference in references]
-        motion = invert_transform(T_world_cam) @ references[0].T_world_cam
+        problem = _Problem(references, self._free_scale)
+        problem.start(np.linalg.inv(T_world_cam) @ references[0].T_world_cam)
         done = 0
         for level in range(len(frame.levels) - 1, finest - 1, -1):
-            target = frame.levels[level]
-            for fit in fits:
-                fit.enter(level, target)
-            for iteration in range(MOST_ITERATIONS):
-                self._measure(fits, motion, turns=2 if iteration == 0 else 1)
-                if sum(fit.counts[0] for fit in fits) < _FEWEST_PIXELS:
+            problem.enter(level, frame.levels[level])
+            if done == 0:
+                problem.guess_scales()
+            for _ in range(MOST_ITERATIONS):
+                self._sum(problem)
+                moved_px = problem.step()
+                if not math.isfinite(moved_px) or problem.counts.sum() < _FEWEST_PIXELS:
                     return None
-                information, gradient = self._linearise(fits)
-                # Directions about which nothing is known stay.
-                known = np.sum(information, axis=0) + 1e-9 * np.eye(6)
-                step = -_solve(known + 1e-6 * np.diag(np.diag(known)), gradient)
-                for fit in fits:
-                    fit.follow(step)
-                motion = motion @ _small_motion(step)
                 done += 1
-                if _pixels_moved(step, target) < SMALLEST_STEP_PX:
+                if moved_px < SMALLEST_STEP_PX:
                     break
-        seen = sum(fit.counts[0] for fit in fits) / sum(max(fit.points.count, 1) for fit in fits)
         return Alignment(
-            references[0].T_world_cam @ invert_transform(motion),
-            tuple(information),
-            np.mean([fit.scales for fit in fits if fit.scales is not None], axis=0),
-            float(seen),
-            tuple(fit.light for fit in fits),
+            references[0].T_world_cam @ np.linalg.inv(problem.motion),
+            tuple(problem.information),
+            problem.scales.mean(axis=0),
+            float(problem.counts.sum() / sum(max(points.count, 1) for points in problem.points)),
+            tuple(problem.lights),
             done,
         )
 
@@ -198,51 +207,24 @@ class DirectAligner:
             Mean over the references' pixels of freedom / (freedom + squares), 1 for a perfect fit, 0 for pixels that
             are not seen; and the share that is seen.
         """
-        motion = invert_transform(found.T_world_cam) @ references[0].T_world_cam
-        total, count = np.zeros(5), 0
-        for reference, light in zip(references, found.lights):
-            fit = _Fit(reference, references[0], scales)
-            fit.light = light
-            fit.enter(level, frame.levels[level])
-            fit.move(motion)
-            total += self._sum(fit, fit.measure)
-            count += max(fit.points.count, 1)
-        return float(total[4] / count), float(total[2] / count)
+        problem = _Problem(references, self._free_scale)
+        problem.start(np.linalg.inv(found.T_world_cam) @ references[0].T_world_cam)
+        problem.scales[:], problem.lights[:] = scales, found.lights
+        problem.enter(level, frame.levels[level])
+        self._sum(problem)
+        sums = problem.parts[:, -1].sum(axis=0)
+        count = sum(max(points.count, 1) for points in problem.points)
+        return float(sums[4] / count), float(sums[2] / count)
 
-    def _measure(self, fits: list[_Fit], motion: Matrix, turns: int) -> None:
-        """Residuals of all references at a pose, and ``turns`` steps towards their scales."""
-        for fit in fits:
-            fit.move(motion)
-            sums = self._sum(fit, fit.measure)
-            if fit.scales is None:
-                fit.light[1] = _middle(fit.residuals[0], fit.residuals[2])
-                self._sum(fit, fit.measure)
-                fit.scales = _first_scales(fit.residuals)
-                turns, sums = 4, self._sum(fit, fit.weigh)
-            for turn in range(turns):
-                fit.scales = np.maximum(fit.scales * np.sqrt(sums[:2] / np.maximum(sums[2:4], 1.0)), _LEAST_SCALES)
-                if turn + 1 < turns:
-                    sums = self._sum(fit, fit.weigh)
-            fit.counts = sums[2:4]
-
-    def _linearise(self, fits: list[_Fit]) -> tuple[list[Matrix], Matrix]:
-        """Normal equations of the motion, from each reference and in all; light and scale are eliminated."""
-        information: list[Matrix] = []
-        gradient: Matrix = np.zeros(6)
-        for fit in fits:
-            sums = self._sum(fit, fit.equations)
-            H, g = _assemble(sums[: kernels.PHOTO], sums[kernels.PHOTO :, : kernels.GEO], self._free_scale)
-            fit.solved = _solve(H[6:, 6:], np.column_stack([H[6:, :6], g[6:]]))
-            information.append(fit.adjoint.T @ (H[:6, :6] - H[:6, 6:] @ fit.solved[:, :6]) @ fit.adjoint)
-            gradient = gradient + fit.adjoint.T @ (g[:6] - H[:6, 6:] @ fit.solved[:, 6])
-        return information, gradient
-
-    def _sum(self, fit: _Fit, share: Callable[[int, int], Matrix]) -> Matrix:
-        """The sum of a function over all shares of a reference's pixels, in their order."""
-        if self._pool is None or len(fit.shares) == 1:
-            return sum((share(*ends) for ends in fit.shares[1:]), start=share(*fit.shares[0]))
-        parts = list(self._pool.map(lambda ends: share(*ends), fit.shares))
-        return sum(parts[1:], start=parts[0])
+    def _sum(self, problem: _Problem) -> None:
+        """The sums of all shares, each by whichever thread."""
+        count = len(problem.shares)
+        alone = self._pool is None or sum(points.count for points in problem.points) < _ALONE
+        hands = 1 if alone else self._threads
+        others = [self._pool.submit(problem.sum_shares, range(i, count, hands)) for i in range(1, hands) if self._pool]
+        problem.sum_shares(range(0, count, hands))
+        for other in others:
+            other.result()
 
 
 def _split(count: int) -> list[tuple[int, int]]:
@@ -255,45 +237,3 @@ def _split(count: int) -> list[tuple[int, int]]:
 def _middle(values: NDArray[np.float32], known: NDArray[np.float32]) -> float:
     chosen = values[known > 0]
     return float(np.median(chosen)) if chosen.size else 0.0
-
-
-def _first_scales(residuals: NDArray[np.float32]) -> Matrix:
-    """From medians, so that a wrong start does not make everything fit."""
-    return np.array([max(1.5 * _middle(np.abs(residuals[i]), residuals[2 + i]), _LEAST_SCALES[i]) for i in range(2)])
-
-
-def _assemble(photo: Matrix, geo: Matrix, free_scale: bool) -> tuple[Matrix, Matrix]:
-    """H and g of motion (6), gain, bias and scale, (9, 9) and (9,), from the sums over pixels."""
-    photo, geo = photo + np.triu(photo, 1).T, geo + np.triu(geo, 1).T
-    H, g = np.zeros((9, 9)), np.zeros(9)
-    H[:8, :8], g[:8] = photo[:8, :8], photo[:8, 8]
-    motion_and_scale = np.array([0, 1, 2, 3, 4, 5, 8])
-    H[np.ix_(motion_and_scale, motion_and_scale)] += geo[:7, :7]
-    g[motion_and_scale] += geo[:7, 7]
-    if not free_scale:
-        H[8], H[:, 8], g[8] = 0.0, 0.0, 0.0
-    H[[6, 7, 8], [6, 7, 8]] += 1e-6 * (H[6, 6] + H[7, 7]) + 1e-6  # a picture of one grey value has no gain
-    return H, g
-
-
-def _solve(H: Matrix, right: Matrix) -> Matrix:
-    """The solution of H x = right, (N,) or (N, M)."""
-    return np.asarray(np.linalg.solve(H, right), np.float64)
-
-
-def _small_motion(xi: Matrix) -> Matrix:
-    """A motion near exp(xi), by Cayley's formula: exactly rigid, and quick, which is what an iteration needs.
-
-    Source: Absil, Mahony, Sepulchre, Optimization Algorithms on Matrix Manifolds, 2008, section 4.1 (retractions).
-    """
-    x, y, z = xi[3:] / 2
-    hat = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    motion = np.eye(4)
-    motion[:3, :3] += 2.0 / (1.0 + x * x + y * y + z * z) * (hat + hat @ hat)
-    motion[:3, 3] = xi[:3]
-    return motion
-
-
-def _pixels_moved(step: Matrix, target: Level) -> float:
-    """About how far a step moves the picture, pixels."""
-    return float(target.camera[0]) * float(np.linalg.norm(step[3:]) + np.linalg.norm(step[:3]) * target.middle_inverse)

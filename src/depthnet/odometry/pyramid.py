@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthnet.compile import compiled
-from depthnet.geometry.se3 import invert_transform
 from depthnet.odometry import kernels
 
 Floats = NDArray[Any]
@@ -79,24 +78,23 @@ class Pyramid:
 
     levels: tuple[Level, ...]
 
-    def share_seen(self, T_world_me: Floats, T_world_cam: Floats) -> float:
+    @property
+    def middle_inverse(self) -> float:
+        """Median of the known inverse depth, 1 / metres; 0 where none is known."""
+        return self.levels[-1].middle_inverse
+
+    def share_seen(self, T_cam_me: Floats) -> float:
         """Share of this frame's pixels that a camera of the same kind at another pose sees, walls being no hindrance.
 
         Args:
-            T_world_me: pose of this frame, (4, 4).
-            T_world_cam: pose of the other camera, (4, 4).
+            T_cam_me: from this frame to the other camera, (4, 4).
         """
         level = self.levels[-1]
         points = level.reference.points
         if not points.size:
             return 0.0
-        motion = (invert_transform(T_world_cam) @ T_world_me).astype(np.float32)
-        x, y, z = motion[:3, :3] @ points + motion[:3, 3:]
-        fx, fy, cx, cy = level.camera
-        height, width = level.image.shape
-        z = np.maximum(z, np.float32(1e-3))
-        u, v = fx * x / z + cx, fy * y / z + cy
-        return float(np.mean((u >= 0) & (u <= width - 1) & (v >= 0) & (v <= height - 1) & (z > 1e-3)))
+        motion = T_cam_me.astype(np.float32)
+        return float(compiled(kernels.share_seen)(points, motion, level.camera, *level.image.shape))
 
     def scaled(self, scale: float) -> Pyramid:
         """The same frame with inverse depths divided by ``scale``."""

@@ -253,7 +253,8 @@ class DirectTracker:
         """The keyframes that see most of what a camera at this pose sees, best first; the newest is among them."""
         newest = self._keyframes[-1]
         others = [one for one in self._keyframes if one is not newest]
-        shares = [one.reference.frame.share_seen(one.reference.T_world_cam, T_world_cam) for one in others]
+        T_cam_world = invert_transform(T_world_cam)
+        shares = [one.reference.frame.share_seen(T_cam_world @ one.reference.T_world_cam) for one in others]
         order = np.argsort(shares)[::-1][: REFERENCES - 1]
         return [newest, *(others[i] for i in order if shares[i] > 0.5)]
 
@@ -303,7 +304,7 @@ def _deviation_px(alignment: Alignment, frame: Pyramid) -> float:
     """Standard deviation of the least certain direction, in pixels of the finest level."""
     level = frame.levels[0]
     per_px = 1.0 / float(level.camera[0])
-    units = np.repeat([per_px / max(level.middle_inverse, 1e-6), per_px], 3)
+    units = np.repeat([per_px / max(frame.middle_inverse, 1e-6), per_px], 3)
     information = np.sum(alignment.information, axis=0) * np.outer(units, units)
     least = float(np.linalg.eigvalsh(information)[0])
     return float("inf") if least <= 0 else least**-0.5
