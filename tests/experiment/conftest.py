@@ -12,7 +12,7 @@ from depthnet.metrics import METRICS
 
 SUITE = """
 title: A suite of a few steps
-budget: 160
+budget: 64
 validations: 2
 block_images: 2
 base:

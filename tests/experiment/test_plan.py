@@ -66,11 +66,12 @@ def test_runs_have_the_options_of_base_row_and_command_line(suite_file: Path, pa
     config = stage.config
     assert (config.loss.terms, config.size, config.threads) == ({"l2": 1.0}, (32, 48), 3)
     assert (config.data, config.val_split, plan.split) == (str(pairs), "train", "train")
-    assert stage.images == run.images == 160
+    assert stage.images == run.images == 64
 
 
 STAGED = """
 extends: micro.yaml
+budget: 160
 seeds: [3, 4]
 rows:
   - name: staged

@@ -104,18 +104,18 @@ def test_a_killed_command_leaves_no_training_behind(finished: Finished) -> None:
 
 def test_it_goes_on_where_it_was_killed(finished: Finished) -> None:
     assert finished.times() == finished.before  # the first row was not repeated, the last one not begun anew
-    assert finished.killed_at[-1] < 40
-    assert steps(finished.out / "l2-s0") == list(range(1, 41))
+    assert finished.killed_at[-1] < 16
+    assert steps(finished.out / "l2-s0") == list(range(1, 17))
     assert not finished.outcome.errors
-    assert finished.seen[0].images >= 160 + 4 * finished.killed_at[0]
-    assert (finished.seen[-1].images, finished.seen[-1].total, finished.seen[-1].finished) == (320, 320, 2)
+    assert finished.seen[0].images >= 64 + 4 * finished.killed_at[0]
+    assert (finished.seen[-1].images, finished.seen[-1].total, finished.seen[-1].finished) == (128, 128, 2)
 
 
 def test_a_row_that_failed_did_not_stop_the_others(finished: Finished) -> None:
     log = (finished.out / "broken-s0" / "train.log").read_text()
     assert "nonsense" in log
     assert "Traceback" not in log
-    assert "- row broken, seed 0: not finished, 0 of 160 images seen." in finished.text
+    assert "- row broken, seed 0: not finished, 0 of 64 images seen." in finished.text
 
 
 def test_the_table_says_what_evaluate_says(finished: Finished) -> None:
@@ -129,7 +129,7 @@ def test_the_table_says_what_evaluate_says(finished: Finished) -> None:
             f"{scores[metric]:.{2 if metric == 'silog' else 3}f}"
             for metric in ("delta1", "abs_rel", "rmse", "log10", "silog")
         ]
-        assert cells[6] == "160"
+        assert cells[6] == "64"
         assert float(cells[10]) > 0
         record = json.loads((finished.out / f"{name}-s0" / "result.json").read_text())
         assert record["per_image"] == {one.name: one.metrics("none") for one in evaluation.per_image}

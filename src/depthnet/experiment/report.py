@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 
@@ -201,4 +202,4 @@ def _run_commands(run: PlannedRun) -> str:
 
 
 def _relative(picture: Path, results: Path) -> str:
-    return picture.relative_to(results.parent).as_posix()
+    return Path(os.path.relpath(picture, results.parent)).as_posix()
