@@ -29,13 +29,13 @@ from depthnet.odometry.pyramid import Level, Pyramid
 
 Matrix = NDArray[np.float64]
 
-#: An iteration that moves the picture by less is the last of its level, pixels of that level.
-SMALLEST_STEP_PX = 0.02
+#: An iteration that moves the picture by less is the last of its level, pixels of the finest level.
+SMALLEST_STEP_PX = 0.2
 MOST_ITERATIONS = 20
-#: Pixels that one thread takes at least.
-_SHARE = 12_000
+#: Pixels of a share, about.
+_SHARE = 4_000
 #: Pixels of all references, below which further threads cost more than they bring.
-_ALONE = 16_000
+_ALONE = 8_000
 #: Residuals below which an alignment says nothing.
 _FEWEST_PIXELS = 50
 
@@ -55,7 +55,8 @@ class Alignment:
     T_world_cam: Matrix
     """Camera to world, (4, 4)."""
     information: tuple[Matrix, ...]
-    """Of each reference, what its pixels say about the motion in the frame of the first reference, (6, 6)."""
+    """Of each reference, what its pixels, also those that a stride left out, say about the motion in the frame of the
+    first reference, (6, 6)."""
     scales: Matrix
     """Scales of the photometric and geometric residuals, grey values and 1 / metres; mean over the references."""
     seen: float
@@ -128,14 +129,15 @@ class _Problem:
             )  # fmt: skip
 
     def step(self) -> float:
-        """Change motion, lights and scales by the sums, and tell by how many pixels the picture moves."""
+        """Change motion, lights and scales by the sums, and tell by how many pixels of the finest level it moves the
+        picture."""
         compiled(equations.iterate)(
             self.parts, self.owners, self.adjoints, self.firsts, self.free_scale, self.scales, self.lights,
             self.information, self.counts, self.memory, self.motion, self.poses,
         )  # fmt: skip
         rho, phi = self.memory[6:9], self.memory[9:12]
         turn, shift = math.sqrt(phi @ phi), math.sqrt(rho @ rho)
-        return float(self.target.camera[0]) * (turn + shift * self.frames[0].middle_inverse)
+        return float(self.frames[0].levels[0].camera[0]) * (turn + shift * self.frames[0].middle_inverse)
 
 
 class DirectAligner:
@@ -184,7 +186,7 @@ class DirectAligner:
                     break
         return Alignment(
             references[0].T_world_cam @ np.linalg.inv(problem.motion),
-            tuple(problem.information),
+            tuple(one * points.stride for one, points in zip(problem.information, problem.points)),
             problem.scales.mean(axis=0),
             float(problem.counts.sum() / sum(max(points.count, 1) for points in problem.points)),
             tuple(problem.lights),

@@ -59,7 +59,9 @@ def halve_inverse_depth(fine: Floats, coarse: Floats) -> None:
             coarse[y, x] = total / max(count, np.float32(1.0))
 
 
-def build_reference(image: Floats, inverse: Floats, camera: Floats, points: Floats, photo: Floats, geo: Floats) -> int:
+def build_reference(
+    image: Floats, inverse: Floats, camera: Floats, stride: int, points: Floats, photo: Floats, geo: Floats
+) -> int:
     """The pixels of a reference with known depth: their points and what a small motion does to them.
 
     A point that moves by v changes its grey value by photo . v, and its inverse depth against the reference's surface
@@ -69,6 +71,7 @@ def build_reference(image: Floats, inverse: Floats, camera: Floats, points: Floa
         image: grey values, (H, W).
         inverse: 1 / metres, (H, W); 0 where unknown.
         camera: fx, fy, cx, cy.
+        stride: 2 for every second pixel of a row, beginning one further in each row, and so on.
         points: metres, (3, H W), written; in the order of rows.
         photo: rows of the derivative by the point, then the grey value, (4, H W), written.
         geo: derivative by the point, (3, H W), written; 0 where the surface around a pixel is not known or not smooth.
@@ -81,7 +84,7 @@ def build_reference(image: Floats, inverse: Floats, camera: Floats, points: Floa
     half, step, zero = np.float32(0.5), np.float32(STEP), np.float32(0.0)
     n = 0
     for y in range(1, height - 1):
-        for x in range(1, width - 1):
+        for x in range(1 + y % stride, width - 1, stride):
             w = inverse[y, x]
             if w <= zero:
                 continue
@@ -296,4 +299,4 @@ def share_seen(points: Floats, motion: Floats, camera: Floats, height: int, widt
         u, v = fx * x + (cx * z), fy * y + (cy * z)
         inside = (z > near) & (u >= 0.0) & (u <= right * z) & (v >= 0.0) & (v <= bottom * z)
         seen += 1 if inside else 0
-    return seen / points.shape[1]
+    return float(seen / points.shape[1])

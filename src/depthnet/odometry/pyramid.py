@@ -16,13 +16,16 @@ Floats = NDArray[Any]
 
 #: Pixels of the finest level at most (a larger picture is halved until it fits), and of the coarsest about.
 FINEST, COARSEST = 320 * 240, 40 * 30
+#: Pixels of a reference that a level uses, about: more, of the same picture, cost time and add nothing that can be
+#: measured, for neighbours say the same.
+USED = 160 * 240
 #: Rec. 601 luma.
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True)
 class Points:
-    """The pixels of known depth of one level."""
+    """The pixels of known depth of one level, every so many of a large one."""
 
     points: Floats
     """Metres, (3, N)."""
@@ -30,6 +33,9 @@ class Points:
     """Derivative of the grey value by the point, and the value, (4, N)."""
     geo: Floats
     """Derivative of the inverse depth against the surface by the point, (3, N); 0 where the surface is unknown."""
+
+    stride: int
+    """2 where they are every second pixel, and so on."""
 
     @property
     def count(self) -> int:
@@ -51,10 +57,11 @@ class Level:
     @cached_property
     def reference(self) -> Points:
         """What others are aligned against; made when first asked for."""
-        most = self.image.size
-        rows = [np.empty((count, most), np.float32) for count in (3, 4, 3)]
-        n = compiled(kernels.build_reference)(self.image, self.inverse, self.camera, *rows)
-        return Points(*(np.ascontiguousarray(row[:, :n]) for row in rows))
+        size, stride = self.image.size, max(1, round(self.image.size / USED))
+        points, photo, geo = (np.empty((count, size), np.float32) for count in (3, 4, 3))
+        n = compiled(kernels.build_reference)(self.image, self.inverse, self.camera, stride, points, photo, geo)
+        points, photo, geo = (np.ascontiguousarray(rows[:, :n]) for rows in (points, photo, geo))
+        return Points(points, photo, geo, stride)
 
     @cached_property
     def middle_inverse(self) -> float:

@@ -136,7 +136,7 @@ class DirectTracker:
         if depth is None:
             return self._lost(time_s, "it has no depth")
         frame = build_pyramid(image, depth, K)
-        if frame.levels[0].reference.count < frame.levels[0].image.size // 100:
+        if np.count_nonzero(frame.levels[0].inverse) < frame.levels[0].image.size // 100:
             return self._lost(time_s, "it has depth at less than 1 % of its pixels")
         if not self._keyframes:
             return self._begin(frame, time_s)
