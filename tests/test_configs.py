@@ -8,7 +8,7 @@ import pytest
 
 import depthnet
 from depthnet.config import TrainConfig
-from depthnet.networks import FAMILIES, NETWORKS
+from depthnet.networks import FAMILIES, NETWORKS, POSE_NETWORKS
 from depthnet.options import read_config
 
 CONFIGS = sorted((Path(depthnet.__file__).parent / "configs").glob("*.yaml"))
@@ -22,7 +22,9 @@ def test_the_recipes_are_shipped() -> None:
 def test_it_parses(path: Path) -> None:
     config = read_config(path, TrainConfig)
     family, _, member = config.network.partition(":")
-    assert family in (FAMILIES if member else NETWORKS)
+    table = POSE_NETWORKS if config.task == "pose" else FAMILIES if member else NETWORKS
+    assert family in table
+    assert config.pose.network in POSE_NETWORKS
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,8 @@ from depthnet.errors import ConfigError, InputError, MissingTierError
 from depthnet.io.files import atomic_path
 
 if TYPE_CHECKING:
-    from depthnet.networks.blocks import DepthNetwork
+    from depthnet.networks.blocks import DepthNetwork, Network
+    from depthnet.networks.pose import PoseNetwork
 
 FORMAT_VERSION = 1
 METADATA_KEY = "depthnet"
@@ -29,6 +31,8 @@ SHIPPED = {"mobile": "mobile"}
 HUB_PREFIX = "hf:"
 #: Files of a run folder that hold a model, in the order in which they are preferred.
 RUN_MODELS = ("model.onnx", "best.safetensors", "last.safetensors")
+#: What goes before the names of the files that hold the motion, in a run that learns depth as well.
+POSE_PREFIX = "pose-"
 
 
 @dataclass
@@ -47,6 +51,8 @@ class ModelInfo:
     #: What the output is: ``metric``, ``scale_invariant`` (depth up to a scale) or ``affine_invariant`` (inverse depth
     #: up to scale and shift).
     kind: str = "metric"
+    #: What it finds: ``depth`` of a picture, or ``pose``, the motion between two.
+    task: str = "depth"
     provenance: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, Any] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
@@ -92,10 +98,11 @@ def _require_shipped(name: str, suffix: str) -> Path:
     return path
 
 
-def resolve_model(model: str | Path) -> Path:
+def resolve_model(model: str | Path, task: str = "depth") -> Path:
     """The file behind ``--model``: a shipped name, a .onnx or .safetensors file, or a run folder.
 
-    A shipped name and a run folder give the ONNX file where there is one, which needs no PyTorch.
+    A shipped name and a run folder give the ONNX file where there is one, which needs no PyTorch. Of a run that learned
+    depth and motion, task pose gives the motion.
 
     Raises:
         InputError: if there is no such model.
@@ -104,7 +111,7 @@ def resolve_model(model: str | Path) -> Path:
         return _require_shipped(str(model), ".onnx")
     path = Path(model)
     if path.is_dir():
-        for name in RUN_MODELS:
+        for name in _run_models(task):
             if (path / name).is_file():
                 return path / name
         raise InputError(f"{path}: a folder without {', '.join(RUN_MODELS)}; pass a finished run or a model file.")
@@ -116,8 +123,15 @@ def resolve_model(model: str | Path) -> Path:
     return path
 
 
-def resolve_weights(model: str | Path) -> Path:
+def _run_models(task: str) -> tuple[str, ...]:
+    """Files of a run folder that may hold a model for a task, in the order in which they are preferred."""
+    return (*(f"{POSE_PREFIX}{name}" for name in RUN_MODELS), *RUN_MODELS) if task == "pose" else RUN_MODELS
+
+
+def resolve_weights(model: str | Path, task: str = "depth") -> Path:
     """The .safetensors file behind a model name, file or run folder, for training and export.
+
+    Of a run that learned depth and motion, task pose gives the motion.
 
     Raises:
         InputError: if the model has no such file.
@@ -126,7 +140,7 @@ def resolve_weights(model: str | Path) -> Path:
         return _require_shipped(str(model), ".safetensors")
     path = Path(model)
     if path.is_dir():
-        candidates = [path / name for name in RUN_MODELS if name.endswith(".safetensors")]
+        candidates = [path / name for name in _run_models(task) if name.endswith(".safetensors")]
         path = next((candidate for candidate in candidates if candidate.is_file()), candidates[0])
     if path.suffix != ".safetensors" or not path.is_file():
         raise InputError(f"{model}: has no .safetensors weights; pass a shipped name, a .safetensors or a run folder.")
@@ -186,7 +200,7 @@ def _onnx_metadata(path: Path) -> dict[str, str]:
     return dict(session.get_modelmeta().custom_metadata_map)
 
 
-def save_network(path: str | Path, network: DepthNetwork, info: ModelInfo, half: bool = False) -> None:
+def save_network(path: str | Path, network: Network, info: ModelInfo, half: bool = False) -> None:
     """Write a network and its information as one .safetensors file.
 
     Args:
@@ -211,23 +225,49 @@ def save_network(path: str | Path, network: DepthNetwork, info: ModelInfo, half:
 
 
 def load_network(path: str | Path) -> tuple[DepthNetwork, ModelInfo]:
-    """Build the network of a .safetensors file with its weights, in evaluation mode on the CPU.
+    """Build the depth network of a .safetensors file with its weights, in evaluation mode on the CPU.
 
     Raises:
-        InputError: if the file is damaged, or this version has no such network, or its weights do not fit it.
+        InputError: if the file is damaged, holds no depth network, this version has no such network, or its weights do
+            not fit it.
         MissingTierError: without PyTorch.
     """
-    path = Path(path)
+    network: DepthNetwork
+    network, info = _load(Path(path), "depth")
+    return network, info
+
+
+def load_pose_network(path: str | Path) -> tuple[PoseNetwork, ModelInfo]:
+    """Build the pose network of a .safetensors file, as :func:`load_network` does a depth network."""
+    network: PoseNetwork
+    network, info = _load(Path(path), "pose")
+    return network, info
+
+
+def check_task(info: ModelInfo, task: str, path: str | Path) -> None:
+    """Refuse a model that finds something else.
+
+    Raises:
+        InputError: saying what it finds.
+    """
+    if info.task != task:
+        found = {"depth": "the depth of a picture", "pose": "the motion between two pictures"}
+        raise InputError(f"{path}: finds {found.get(info.task, info.task)}, not {found[task]}; choose another model.")
+
+
+def _load(path: Path, task: str) -> tuple[Any, ModelInfo]:
     info = read_model_info(path)
+    check_task(info, task, path)
     try:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        from depthnet.networks import build_network
+        from depthnet.networks import build_network, build_pose_network
     except ImportError as error:
         raise MissingTierError(f'{path}: .safetensors weights need PyTorch: pip install "depthnet[train]"') from error
     try:
-        network = build_network(info.network, info.network_options)
+        build: Callable[..., Network] = build_pose_network if task == "pose" else build_network
+        network = build(info.network, info.network_options)
         state = load_file(path)
     except ConfigError as error:
         raise InputError(f"{path}: this version cannot build its network: {error}") from error
@@ -237,7 +277,7 @@ def load_network(path: str | Path) -> tuple[DepthNetwork, ModelInfo]:
     return network.eval(), info
 
 
-def load_weights(network: DepthNetwork, state: dict[str, Any], source: str | Path) -> None:
+def load_weights(network: Network, state: dict[str, Any], source: str | Path) -> None:
     """Copy a full state into ``network``; every name and shape must match.
 
     Raises:

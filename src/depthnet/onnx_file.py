@@ -1,6 +1,7 @@
-"""Write a depth network as an ONNX file that runs with ONNX Runtime alone.
+"""Write a depth or a pose network as an ONNX file that runs with ONNX Runtime alone.
 
-One input ``image`` (B, 3, H, W) in [0, 1], one output ``depth`` (B, 1, H, W) in metres, any B, H and W.
+Depth: one input ``image`` (B, 3, H, W) in [0, 1], one output ``depth`` (B, 1, H, W) in metres, any B, H and W. Pose:
+two inputs ``image_tgt`` and ``image_src`` of one size, one output ``xi`` (B, 6), whose exponential is T_tgt_src.
 Weights are stored as float16 behind a cast: ONNX Runtime folds the casts when it loads the file, so the
 arithmetic stays float32 and the file is half as large.
 """
@@ -17,15 +18,15 @@ from depthnet.errors import InputError, MissingTierError, one_line
 from depthnet.io.files import atomic_path
 
 if TYPE_CHECKING:
-    from depthnet.networks.blocks import DepthNetwork
+    from depthnet.networks.blocks import Network
 
 OPSET = 18
 #: Weights with fewer values than this stay float32: they would save nothing.
 SMALLEST_HALF = 64
 
 
-def write_onnx(path: str | Path, network: DepthNetwork, info: ModelInfo, half: bool = True) -> None:
-    """Export ``network`` with the conversion to metres and ``info`` as metadata.
+def write_onnx(path: str | Path, network: Network, info: ModelInfo, half: bool = True) -> None:
+    """Export ``network`` (of depth with the conversion to metres) and ``info`` as metadata.
 
     Args:
         path: the file, replaced when it is there.
@@ -56,7 +57,7 @@ def write_onnx(path: str | Path, network: DepthNetwork, info: ModelInfo, half: b
         temporary.write_bytes(model.SerializeToString())
 
 
-def _trace(network: DepthNetwork, info: ModelInfo) -> bytes:
+def _trace(network: Network, info: ModelInfo) -> bytes:
     import torch
     from torch import Tensor, nn
 
@@ -73,12 +74,15 @@ def _trace(network: DepthNetwork, info: ModelInfo) -> bytes:
     # An odd-sized batch of two keeps the tracer from taking sizes for constants or for each other.
     example = torch.rand(2, 3, height + 1, width + 3)
     axes = {0: "batch", 2: "height", 3: "width"}
+    model: nn.Module = network if info.task == "pose" else MetricDepth()
+    inputs, output = (["image_tgt", "image_src"], "xi") if info.task == "pose" else (["image"], "depth")
+    dynamic = {**dict.fromkeys(inputs, axes), output: {0: "batch"} if info.task == "pose" else axes}
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # shape checks are constant by nature; other parity is tested
             torch.onnx.export(
-                MetricDepth().eval(), (example,), buffer, input_names=["image"], output_names=["depth"],
-                dynamic_axes={"image": axes, "depth": axes}, opset_version=OPSET, dynamo=False,
+                model.eval(), (example,) * len(inputs), buffer, input_names=inputs, output_names=[output],
+                dynamic_axes=dynamic, opset_version=OPSET, dynamo=False,
             )  # fmt: skip
     except RuntimeError as error:  # some backbone:NAME use what ONNX has no operator for
         raise InputError(

@@ -119,7 +119,7 @@ def test_ctrl_c_ends_the_run_and_says_how_to_go_on(
         raise KeyboardInterrupt
 
     before = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr("depthnet.training.module.DepthModule.on_validation_epoch_end", interrupt)
+    monkeypatch.setattr("depthnet.training.module.TrainingModule.on_validation_epoch_end", interrupt)
     try:
         with pytest.raises(KeyboardInterrupt, match=r"go on with: depthnet train --resume .*run"):
             train(tiny, out=tmp_path / "run")

@@ -20,13 +20,14 @@ class Models(Command):
     def run(self) -> int:
         """Print one line for each model, then the names of networks and configurations."""
         from depthnet.checkpoint import SHIPPED, shipped_file
-        from depthnet.networks import FAMILIES, NETWORKS
+        from depthnet.networks import FAMILIES, NETWORKS, POSE_NETWORKS
 
         print("models (--model NAME):")
         for name in SHIPPED:
             print(f"  {name:<10}{describe_model(shipped_file(name))}")
         families = [f"{family}:NAME" for family in FAMILIES]
         print(f"networks (--network NAME): {', '.join([*NETWORKS, *families])}")
+        print(f"pose networks (--task pose --network NAME): {', '.join(POSE_NETWORKS)}")
         print(f"configurations (--config NAME): {', '.join(list_configs())}")
         return 0
 

@@ -16,7 +16,7 @@ from depthnet.config import TrainConfig
 
 @dataclass
 class Train(JobCommand):
-    """Train a depth network; the run folder holds all that repeats the run.
+    """Train a network; the run folder holds all that repeats the run.
 
     depthnet train --data PATH --config mobile --out runs/mine
 
@@ -31,7 +31,7 @@ class Train(JobCommand):
     """Go on with this run folder by the options that it holds."""
     loss_name: Annotated[str | None, tyro.conf.arg(name="loss")] = None
     """Train with this loss alone, or with several of equal weight, commas between: short for --loss.terms
-    (of task stereo: --photometric.terms)."""
+    (of task stereo: --photometric.terms; of tasks pose and video: --pose.terms)."""
     device: str | None = None
     """Where to train: cpu, cuda or mps; --devices says how many."""
     overwrite: Flag = False
@@ -52,7 +52,9 @@ class Train(JobCommand):
         config = self.job
         if self.loss_name is not None:
             terms = {name.strip(): 1.0 for name in self.loss_name.split(",") if name.strip()}
-            if config.task == "stereo":
+            if config.task in ("pose", "video"):
+                config = replace(config, pose=replace(config.pose, terms=terms))
+            elif config.task == "stereo":
                 config = replace(config, photometric=replace(config.photometric, terms=terms))
             else:
                 config = replace(config, loss=replace(config.loss, terms=terms))

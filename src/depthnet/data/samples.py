@@ -157,6 +157,15 @@ class DepthDataset(ABC, Sequence[Sample]):
         """Positions of the frames of each video by its name, in order of time; by default all are one sequence."""
         return {self.name: list(range(len(self)))}
 
+    def places(self) -> list[tuple[str, int]]:
+        """Video of each sample and its number within it; a selection keeps those of the whole, so that numbers that
+        follow each other are neighbours in time."""
+        places = [("", 0)] * len(self)
+        for video, positions in self.sequences().items():
+            for number, position in enumerate(positions):
+                places[position] = (video, number)
+        return places
+
     def __len__(self) -> int:
         return len(self.names)
 
@@ -239,6 +248,11 @@ class Selection(DepthDataset):
             chosen.setdefault(video[position], []).append(index)
         return chosen
 
+    def places(self) -> list[tuple[str, int]]:
+        """Video of each sample and its number within the whole video."""
+        whole = self.dataset.places()
+        return [whole[position] for position in self.positions]
+
 
 class CachedDataset(DepthDataset):
     """Keeps decoded frames in memory, as many as fit.
@@ -289,6 +303,10 @@ class CachedDataset(DepthDataset):
     def sequences(self) -> dict[str, list[int]]:
         """Those of the data set behind it."""
         return self.dataset.sequences()
+
+    def places(self) -> list[tuple[str, int]]:
+        """Those of the data set behind it."""
+        return self.dataset.places()
 
     def preload(self) -> int:
         """Read every frame that fits; returns how many are in memory."""

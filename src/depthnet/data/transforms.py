@@ -60,7 +60,7 @@ def resize_sample(sample: Sample | RawSample, size: Size) -> Sample:
     depth = raw.depth
     if depth is not None:
         to_source = np.array([[1 / scale, 0.0, left], [0.0, 1 / scale, top]])
-        depth = _warp_depth(depth, to_source, (height, width))
+        depth = warp_depth(depth, to_source, (height, width))
     K = None if raw.K is None else _window_intrinsics(raw.K, top, left, scale)
     return replace(raw, image=np.asarray(image), depth=depth, K=K).to_sample()
 
@@ -116,7 +116,7 @@ class TrainTransform:
             _cut_out(image, rng)
         depth = None
         if raw.depth is not None:
-            depth = _warp_depth(raw.depth, geometry.to_source, self.size)
+            depth = warp_depth(raw.depth, geometry.to_source, self.size)
             depth *= np.float32(1.0 / geometry.zoom)
             depth = depth[None]
         return Sample(
@@ -161,12 +161,16 @@ def paste_rectangle(sample: Sample, other: Sample, rng: np.random.Generator) -> 
 
 @dataclass(frozen=True)
 class Geometry:
-    """One drawn map: target corners → source corners (2×3), its zoom, its enlargement in all, and the new K."""
+    """One drawn map: target corners → source corners (2×3), its zoom, its enlargement in all, and the new K.
+
+    ``turn`` is what it does to the axes of the camera, p_new = turn p_old, (3, 3): the roll, then the flip of x.
+    """
 
     to_source: NDArray[np.float64]
     zoom: float
     enlargement: float
     K: NDArray[np.float32] | None
+    turn: NDArray[np.float64]
 
 
 def draw_geometry(augment: AugmentConfig, raw: RawSample, size: Size, rng: np.random.Generator) -> Geometry:
@@ -190,19 +194,23 @@ def draw_geometry(augment: AugmentConfig, raw: RawSample, size: Size, rng: np.ra
     if flipped:
         from_rolled = np.array([[-1.0, 0.0, width], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]) @ from_rolled
         K = None if K is None else flip_intrinsics(K, width)
-    to_source = np.asarray(np.linalg.inv(from_rolled @ _roll(angle, raw)), dtype=np.float64)
-    return Geometry(to_source[:2], zoom, enlargement, K)
+    rotation = _rotation_about_z(angle)
+    to_source = np.asarray(np.linalg.inv(from_rolled @ _roll(rotation, raw)), dtype=np.float64)
+    return Geometry(to_source[:2], zoom, enlargement, K, np.diag([-1.0 if flipped else 1.0, 1.0, 1.0]) @ rotation)
 
 
-def _roll(angle: float, raw: RawSample) -> NDArray[np.float64]:
-    """K·R_z(angle)·K⁻¹ in pixel corners, (3, 3): rotate the picture about the optical axis."""
+def _rotation_about_z(angle: float) -> NDArray[np.float64]:
+    cosine, sine = math.cos(angle), math.sin(angle)
+    return np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
+
+
+def _roll(rotation: NDArray[np.float64], raw: RawSample) -> NDArray[np.float64]:
+    """K·R_z·K⁻¹ in pixel corners, (3, 3): rotate the picture about the optical axis."""
     if raw.K is None:
         corners = np.array([[1.0, 0.0, raw.size[1] / 2], [0.0, 1.0, raw.size[0] / 2], [0.0, 0.0, 1.0]])
     else:
         corners = raw.K.astype(np.float64)
         corners[:2, 2] += 0.5
-    cosine, sine = math.cos(angle), math.sin(angle)
-    rotation = np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
     return np.asarray(corners @ rotation @ np.linalg.inv(corners))
 
 
@@ -228,7 +236,7 @@ def warp_image(pixels: NDArray[np.uint8], geometry: Geometry, size: Size) -> Ima
     return picture.transform((size[1], size[0]), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR)
 
 
-def _warp_depth(depth: NDArray[np.float32], to_source: NDArray[np.float64], size: Size) -> NDArray[np.float32]:
+def warp_depth(depth: NDArray[np.float32], to_source: NDArray[np.float64], size: Size) -> NDArray[np.float32]:
     """Nearest depth at each target pixel, (H, W); 0 outside the source."""
     picture = Image.fromarray(np.ascontiguousarray(depth, dtype=np.float32))
     coefficients = tuple(to_source.ravel().tolist())

@@ -6,6 +6,7 @@ operation, module call and tensor that one level hands to another is taken from 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from depthnet.errors import ConfigError, InputError, MissingTierError
 from depthnet.io.files import atomic_path
 
 if TYPE_CHECKING:
-    from depthnet.networks.blocks import DepthNetwork
+    from depthnet.networks.blocks import Network
 
 __all__ = ["Block", "Description", "Layer", "describe_network", "draw_svg", "format_table"]
 
@@ -26,8 +27,8 @@ def describe_network(network: str | Path, config: DescribeConfig | None = None, 
     """Describe a network by name or the network of a model, and draw it when a file is named.
 
     Args:
-        network: a name of :data:`depthnet.networks.NETWORKS`, ``backbone:NAME``, a shipped model, a .onnx, a
-            .safetensors or a run folder. A network's name goes before a shipped model's.
+        network: a name of :data:`depthnet.networks.NETWORKS` or ``POSE_NETWORKS``, ``backbone:NAME``, a shipped model,
+            a .onnx, a .safetensors or a run folder. A network's name goes before a shipped model's.
         config: the drawing's file, the input size and the network's options.
         overwrite: replace the drawing when it exists.
 
@@ -47,14 +48,16 @@ def describe_network(network: str | Path, config: DescribeConfig | None = None, 
         import torch
 
         from depthnet.describe.trace import trace_network
+        from depthnet.networks.blocks import DepthNetwork
     except ImportError as error:
         raise MissingTierError('describing a network needs PyTorch: pip install "depthnet[train]"') from error
     built, title, size = _build(str(network), config)
     height, width = config.size or size
     if min(height, width) < 1:
         raise ConfigError(f"--size {height} {width}: expected a height and a width of 1 pixel or more.")
-    image = torch.empty(1, 3, height, width, device="meta")
-    description = trace_network(built.eval().to("meta"), {"image": image}, title)
+    names = ["image"] if isinstance(built, DepthNetwork) else ["image_tgt", "image_src"]
+    pictures = {name: torch.empty(1, 3, height, width, device="meta") for name in names}
+    description = trace_network(built.eval().to("meta"), pictures, title)
     if out:
         with atomic_path(out, overwrite) as temporary:
             temporary.write_text(draw_svg(description), encoding="utf-8")
@@ -70,22 +73,27 @@ def _check_out(out: Path, overwrite: bool) -> None:
         raise InputError(f"{out}: exists already; pass --overwrite to replace it, or another --out.")
 
 
-def _build(name: str, config: DescribeConfig) -> tuple[DepthNetwork, str, tuple[int, int]]:
+def _build(name: str, config: DescribeConfig) -> tuple[Network, str, tuple[int, int]]:
     """The network of a name or a model with its title and its own input size."""
     from depthnet.checkpoint import SHIPPED, read_model_info, resolve_model
-    from depthnet.networks import NETWORKS, build_network
+    from depthnet.networks import NETWORKS, POSE_NETWORKS, build_network, build_pose_network
 
+    built: Network
+    if name in POSE_NETWORKS:
+        built = build_pose_network(name, config.network_options)
+        return built, name, built.input_size
     if name in NETWORKS or (":" in name and not Path(name).exists()):
-        network = build_network(name, config.network_options)
-        return network, name, network.input_size
+        built = build_network(name, config.network_options)
+        return built, name, built.input_size
     if config.network_options:
         raise ConfigError(f"{name}: --network-options go with a network's name; a model brings its own.")
     if name not in SHIPPED and not Path(name).exists():
         raise InputError(
-            f"{name}: neither a network ({', '.join(sorted(NETWORKS))}) nor a model: pass one of these names, a .onnx, "
-            "a .safetensors or a run folder."
+            f"{name}: neither a network ({', '.join([*sorted(NETWORKS), *POSE_NETWORKS])}) nor a model: pass one of "
+            "these names, a .onnx, a .safetensors or a run folder."
         )
     path = resolve_model(name)
     info = read_model_info(path)
     title = info.network if info.name == info.network else f"{info.name} ({info.network})"
-    return build_network(info.network, info.network_options), title, info.input_size
+    build: Callable[..., Network] = build_pose_network if info.task == "pose" else build_network
+    return build(info.network, info.network_options), title, info.input_size

@@ -52,16 +52,20 @@ def ssim(prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     Source: Wang et al., TIP 2004, eq. 13; the block window and the halving of Godard et al., CVPR 2017.
     """
     _check(prediction, target, valid)
+    windows = -F.max_pool2d(-full_precision(valid.to(prediction.dtype)), 3, 1)
+    return image_mean(dissimilarity(prediction, target) * windows, windows).mean()
+
+
+def dissimilarity(prediction: Tensor, target: Tensor) -> Tensor:
+    """(1 - SSIM) / 2 of every window of 3x3 pixels inside the pictures, mean of the colours, (B, 1, H - 2, W - 2)."""
     p, t = full_precision(prediction), full_precision(target)
-    windows = -F.max_pool2d(-valid.to(p.dtype), 3, 1)
     mean_p, mean_t = F.avg_pool2d(p, 3, 1), F.avg_pool2d(t, 3, 1)
     variance_p = F.avg_pool2d(p * p, 3, 1) - mean_p * mean_p
     variance_t = F.avg_pool2d(t * t, 3, 1) - mean_t * mean_t
     covariance = F.avg_pool2d(p * t, 3, 1) - mean_p * mean_t
     above = (2 * mean_p * mean_t + _C1) * (2 * covariance + _C2)
     below = (mean_p * mean_p + mean_t * mean_t + _C1) * (variance_p + variance_t + _C2)
-    dissimilarity = ((1 - above / below) / 2).clamp(0, 1).mean(dim=1, keepdim=True)
-    return image_mean(dissimilarity * windows, windows).mean()
+    return ((1 - above / below) / 2).clamp(0, 1).mean(dim=1, keepdim=True)
 
 
 def smooth(disparity_px: Tensor, image: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
 """``pose-features``: the motion between two pictures from what a depth network finds in each of them.
 
 The depth network is tapped at a named level of :meth:`~depthnet.networks.blocks.DepthNetwork.features`. The two maps
-are narrowed, stacked and read by three convolutions and a mean over the map, as the pose decoder of Godard et al., Digging
-into Self-Supervised Monocular Depth Estimation, ICCV 2019, table 7. The depth network is a part of this one, so one
-model file holds both, and depth and motion can be trained together over one encoder.
+are narrowed, stacked and read by two strided convolutions, a 1x1 and a mean over the map, after the pose decoder of
+Godard et al., ICCV 2019. The depth network is a part of this one, so one model file holds both, and depth and motion
+can be trained together over one encoder.
 """
 
 from __future__ import annotations

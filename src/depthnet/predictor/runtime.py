@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from depthnet.checkpoint import METADATA_KEY, ModelInfo, load_network
+from depthnet.checkpoint import METADATA_KEY, ModelInfo, check_task, load_network
 from depthnet.cores import usable_cores
 from depthnet.errors import InputError, MissingTierError, one_line
 
@@ -65,6 +65,20 @@ def check_place(device: str | None, threads: int | None) -> None:
 
 
 def _load_onnx(path: Path, device: str | None, threads: int | None) -> Runtime:
+    session, info = open_session(path, device, threads, "depth")
+    first = [session.get_outputs()[0].name]
+
+    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        depth: NDArray[np.float32] = session.run(first, {"image": image})[0]
+        return depth
+
+    return Runtime(info, run, f"ONNX Runtime, {session.get_providers()[0].removesuffix('ExecutionProvider')}")
+
+
+def open_session(
+    path: Path, device: str | None, threads: int | None, task: str
+) -> tuple[onnxruntime.InferenceSession, ModelInfo]:
+    """Open a .onnx file that finds depth or pose; arguments and errors are those of :func:`load_runtime`."""
     try:
         import onnxruntime
     except ImportError as error:
@@ -85,14 +99,7 @@ def _load_onnx(path: Path, device: str | None, threads: int | None) -> Runtime:
         raise InputError(f"{path}: onnxruntime cannot load it ({reason}); export or copy it again.") from error
     if device not in (None, "cpu") and session.get_providers()[0] != "CUDAExecutionProvider":
         raise InputError(f"--device {device}: onnxruntime could not start CUDA here; check the driver or use cpu.")
-    info = _onnx_info(session, path)
-    names = ([session.get_outputs()[0].name], session.get_inputs()[0].name)
-
-    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
-        depth: NDArray[np.float32] = session.run(names[0], {names[1]: image})[0]
-        return depth
-
-    return Runtime(info, run, f"ONNX Runtime, {session.get_providers()[0].removesuffix('ExecutionProvider')}")
+    return session, _onnx_info(session, path, task)
 
 
 def _providers(available: Sequence[str], device: str | None) -> list[Any]:
@@ -107,14 +114,19 @@ def _providers(available: Sequence[str], device: str | None) -> list[Any]:
     return [("CUDAExecutionProvider", {"device_id": index}), "CPUExecutionProvider"]
 
 
-def _onnx_info(session: onnxruntime.InferenceSession, path: Path) -> ModelInfo:
+def _onnx_info(session: onnxruntime.InferenceSession, path: Path, task: str) -> ModelInfo:
     metadata = session.get_modelmeta().custom_metadata_map
     if METADATA_KEY not in metadata:
         raise InputError(f"{path}: has no depthnet metadata; write the model with `depthnet export`.")
+    info = ModelInfo.from_json(metadata[METADATA_KEY], path)
+    check_task(info, task, path)
     inputs = [(node.name, len(node.shape)) for node in session.get_inputs()]
-    if inputs != [("image", 4)]:
-        raise InputError(f"{path}: inputs {inputs}; expected one, image (B, 3, H, W). Write it with `depthnet export`.")
-    return ModelInfo.from_json(metadata[METADATA_KEY], path)
+    names = ["image"] if task == "depth" else ["image_tgt", "image_src"]
+    if inputs != [(name, 4) for name in names]:
+        raise InputError(
+            f"{path}: inputs {inputs}; expected {' and '.join(names)}, (B, 3, H, W). Write it with `depthnet export`."
+        )
+    return info
 
 
 def _load_torch(path: Path, device: str | None, threads: int | None) -> Runtime:

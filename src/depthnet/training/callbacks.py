@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ from depthnet.errors import InputError, one_line
 from depthnet.io.depth import colourise_depth
 from depthnet.io.files import atomic_path
 from depthnet.training.loader import EpochBatches, ValidationSamples, size_at_epoch, stack
-from depthnet.training.module import DepthModule
+from depthnet.training.module import TrainingModule
 
 if TYPE_CHECKING:
     from depthnet.config import TrainConfig
@@ -92,11 +93,14 @@ class SaveState(L.Callback):
 
 
 class ModelFiles(L.Callback):
-    """Write ``last.safetensors`` after each epoch and ``best.safetensors`` when delta1 on validation rises."""
+    """Write ``last.safetensors`` after each epoch and ``best.safetensors`` when validation gets better.
+
+    Better is what the task says: a higher delta1 of depth, a smaller error of motions.
+    """
 
     def __init__(self, run: Path, info: ModelInfo, config: TrainConfig) -> None:
         self.run, self.info, self.config = run, info, config
-        self.best = -1.0
+        self.best = -math.inf
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best}
@@ -105,14 +109,17 @@ class ModelFiles(L.Callback):
         self.best = float(state_dict["best"])
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        assert isinstance(pl_module, DepthModule)
+        assert isinstance(pl_module, TrainingModule)
         if not trainer.is_global_zero:
             return
         info, scores = self._describe(trainer.current_epoch, pl_module.val_scores), pl_module.val_scores
-        save_network(self.run / "last.safetensors", pl_module.evaluated, info)
-        if scores and scores["delta1"] > self.best:
-            self.best = scores["delta1"]
-            save_network(self.run / "best.safetensors", pl_module.evaluated, info)
+        judge = pl_module.task.judge
+        merit = (-scores[judge.best] if judge.falls else scores[judge.best]) if scores else -math.inf
+        names = ["last", "best"] if merit > self.best else ["last"]
+        self.best = max(self.best, merit)
+        for prefix, (network, said) in pl_module.task.parts(pl_module.evaluated, info, self.config).items():
+            for name in names:
+                save_network(self.run / f"{prefix}{name}.safetensors", network, said)
 
     def _describe(self, epoch: int, scores: dict[str, float]) -> ModelInfo:
         """What the weights of this epoch say: their size is the one they were trained and validated at."""
@@ -170,7 +177,7 @@ class Tables(L.Callback):
         return dict(zip(names, means.tolist(), strict=True))
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        assert isinstance(pl_module, DepthModule)
+        assert isinstance(pl_module, TrainingModule)
         if pl_module.val_scores:
             row = {"epoch": trainer.current_epoch + 1, "step": trainer.global_step, **pl_module.val_scores}
             self._add("val", row, trainer)
@@ -200,7 +207,7 @@ class SamplePictures(L.Callback):
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         from PIL import Image
 
-        assert isinstance(pl_module, DepthModule)
+        assert isinstance(pl_module, TrainingModule)
         if not trainer.is_global_zero or trainer.sanity_checking:
             return
         batch = stack([self.samples[index] for index in self.chosen])
@@ -237,11 +244,11 @@ class Progress(L.Callback):
         self._first, self._start = self._done(trainer), time.monotonic()
         self._bar = Progress(
             TextColumn("epoch {task.fields[epoch]}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("loss {task.fields[loss]:.4f}  delta1 {task.fields[delta1]}  {task.fields[rate]:.1f} images/s"),
+            TextColumn("loss {task.fields[loss]:.4f}  {task.fields[scores]}  {task.fields[rate]:.1f} images/s"),
             TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
             console=console, disable=not console.is_terminal,
         )  # fmt: skip
-        self._task = self._bar.add_task("", total=self.total, epoch="", loss=float("nan"), delta1="-", rate=0.0)
+        self._task = self._bar.add_task("", total=self.total, epoch="", loss=float("nan"), scores="", rate=0.0)
         self._bar.start()
 
     def _done(self, trainer: L.Trainer) -> int:
@@ -260,11 +267,11 @@ class Progress(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
         if self._bar is None:
             return
-        scores = pl_module.val_scores
-        self._bar.update(self._task, delta1=f"{scores['delta1']:.4f}" if scores else "-")
+        scores, judge = pl_module.val_scores, pl_module.task.judge
+        self._bar.update(self._task, scores=f"{judge.best} {scores[judge.best]:.4f}" if scores else "")
         if self._bar.disable:
             left = (self.total - self._done(trainer)) * self.batch_images / max(1e-9, self._rate(trainer))
-            chosen = " ".join(f"{name} {scores[name]:.4f}" for name in ("delta1", "abs_rel", "rmse") if name in scores)
+            chosen = " ".join(f"{name} {scores[name]:.4f}" for name in judge.shown if name in scores)
             loss = f"loss {float(pl_module.last_terms['loss']):.4f}"
             line = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} {loss} {chosen} "
             line += f"{self._rate(trainer):.1f} images/s, {left / 60:.0f} min left"

@@ -6,15 +6,20 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
+from depthnet.checkpoint import ModelInfo
 from depthnet.config import TrainConfig
 from depthnet.data import open_dataset
 from depthnet.data.samples import DepthDataset, Sample
-from depthnet.data.transforms import Size, build_train_transform, paste_rectangle
+from depthnet.data.transforms import Size, build_train_transform, paste_rectangle, resize_sample
 from depthnet.errors import InputError
 from depthnet.losses.supervised import build_loss
-from depthnet.networks.blocks import DepthNetwork
-from depthnet.training.task import Batch, Step, Task, Terms
+from depthnet.metrics import depth_metrics
+from depthnet.networks.blocks import DepthNetwork, resize_to
+from depthnet.training.start_weights import build_depth_network
+from depthnet.training.task import Batch, Judge, Part, Step, Task, Terms
 
 
 def draw_frame(
@@ -55,11 +60,75 @@ def build_depth_step(config: TrainConfig) -> Step:
     loss = build_loss(config.loss)
 
     def step(network: DepthNetwork, batch: Batch) -> Terms:
-        depth = batch["depth"]
-        valid = batch["valid"] & (depth > config.min_depth) & (depth < config.max_depth)
-        return loss(network(batch["image"]).float(), {**batch, "valid": valid})
+        return loss(network(batch["image"]).float(), {**batch, "valid": in_range(batch, config)})
 
     return step
 
 
-TASK = Task(open_dataset, open_dataset, build_train_transform, draw_frame, build_depth_step)
+def in_range(batch: Batch, config: TrainConfig) -> Tensor:
+    """Pixels whose measured depth lies within the run's range."""
+    depth = batch["depth"]
+    return batch["valid"] & (depth > config.min_depth) & (depth < config.max_depth)
+
+
+def all_frames(dataset: DepthDataset, config: TrainConfig) -> DepthDataset:
+    """Every frame."""
+    return dataset
+
+
+def frames_with_depth(dataset: DepthDataset, config: TrainConfig) -> DepthDataset:
+    """Every frame of data with depth, none of data without."""
+    return dataset if len(dataset) and dataset.read_depth(0) is not None else dataset[:0]
+
+
+def judged_frame(dataset: DepthDataset, index: int, size: Size) -> dict[str, Any]:
+    """Image and ground truth at the network's size."""
+    return sample_to_item(resize_sample(dataset[index], size))
+
+
+@torch.no_grad()
+def predict_depth(network: DepthNetwork, image: Tensor, size: Size, config: TrainConfig) -> Tensor:
+    """Depth in metres (B, 1, H, W) at the size of ``image``, computed at network size ``size``.
+
+    It is clamped to the model's range: only here, never in front of the loss.
+    """
+    small = F.interpolate(image, size=size, mode="bilinear", antialias=True, align_corners=False)
+    log_depth = resize_to(network(small).float(), (image.shape[-2], image.shape[-1]))
+    return torch.exp(log_depth).clamp(config.min_depth, config.max_depth)
+
+
+def score_depth(network: DepthNetwork, batch: Batch, size: Size, config: TrainConfig) -> list[dict[str, float]]:
+    """Depth metrics of each image that has depth within the run's range."""
+    prediction = predict_depth(network, batch["image"], size, config)
+    valid = in_range(batch, config)
+    rows = []
+    for one in range(len(prediction)):
+        if valid[one].any():
+            scores = depth_metrics(prediction[one], batch["depth"][one], valid[one])
+            rows.append({name: float(value) for name, value in scores.items()})
+    return rows
+
+
+def whole_network(network: DepthNetwork) -> DepthNetwork:
+    """All of it predicts depth."""
+    return network
+
+
+def one_part(network: DepthNetwork, info: ModelInfo, config: TrainConfig) -> dict[str, Part]:
+    """One file for the whole network."""
+    return {"": (network, info)}
+
+
+JUDGE = Judge(all_frames, judged_frame, score_depth, "delta1", shown=("delta1", "abs_rel", "rmse"))
+TASK = Task(
+    open=open_dataset,
+    open_validation=open_dataset,
+    frames=all_frames,
+    build_transform=build_train_transform,
+    draw=draw_frame,
+    build_network=build_depth_network,
+    build_step=build_depth_step,
+    parts=one_part,
+    judge=JUDGE,
+    depth_network=whole_network,
+)

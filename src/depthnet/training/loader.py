@@ -16,9 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from depthnet.config import TrainConfig
 from depthnet.data.samples import DepthDataset
-from depthnet.data.transforms import resize_sample
 from depthnet.errors import DepthNetError, InputError
-from depthnet.training.depth_task import sample_to_item
 from depthnet.training.tasks import TASKS
 
 
@@ -51,17 +49,18 @@ class TrainSamples(Dataset[dict[str, Any]]):
 
 
 class ValidationSamples(Dataset[dict[str, Any]]):
-    """Samples at the network's size, image and ground truth, without augmentation."""
+    """Samples at the network's size with the truth, without augmentation."""
 
-    def __init__(self, dataset: DepthDataset, size: tuple[int, int]) -> None:
+    def __init__(self, dataset: DepthDataset, size: tuple[int, int], task: str = "depth") -> None:
         self.dataset = dataset
         self.size = size
+        self.item = TASKS[task].judge.item
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        return sample_to_item(resize_sample(self.dataset[index], self.size))
+        return self.item(self.dataset, index, self.size)
 
 
 class EpochBatches(Sampler[list[tuple[int, int]]]):
@@ -108,7 +107,7 @@ def build_train_loader(dataset: DepthDataset, config: TrainConfig, batches: Epoc
 
 def build_val_loader(dataset: DepthDataset, config: TrainConfig, size: tuple[int, int]) -> DataLoader[Any]:
     """Loader of validation batches, in order."""
-    return DataLoader(ValidationSamples(dataset, size), batch_size=config.batch_size, num_workers=0)
+    return DataLoader(ValidationSamples(dataset, size, config.task), batch_size=config.batch_size, num_workers=0)
 
 
 def _one_thread(_worker: int) -> None:

@@ -6,19 +6,18 @@ from typing import Any
 
 import lightning as L
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from depthnet.config import TrainConfig
-from depthnet.metrics import depth_metrics
-from depthnet.networks.blocks import DepthNetwork, resize_to
+from depthnet.networks.blocks import Network
+from depthnet.training.depth_task import predict_depth
 from depthnet.training.loader import size_at_epoch
 from depthnet.training.optim import Ema, build_optimizer, build_schedule
 from depthnet.training.tasks import TASKS
 
 
-class DepthModule(L.LightningModule):
-    """A depth network in training.
+class TrainingModule(L.LightningModule):
+    """A network in training.
 
     Args:
         network: the network, at its start weights.
@@ -26,12 +25,13 @@ class DepthModule(L.LightningModule):
         total_steps: optimiser steps of the whole run, for the schedule.
     """
 
-    def __init__(self, network: DepthNetwork, config: TrainConfig, total_steps: int) -> None:
+    def __init__(self, network: Network, config: TrainConfig, total_steps: int) -> None:
         super().__init__()
         self.network = network
         self.config = config
         self.total_steps = total_steps
-        self.step = TASKS[config.task].build_step(config)
+        self.task = TASKS[config.task]
+        self.step = self.task.build_step(config)
         self.ema = Ema(network, config.optim.ema) if config.optim.ema > 0 else None
         self._rows: list[dict[str, float]] = []
         #: Mean scores of this epoch's validation; empty in an epoch without one.
@@ -40,13 +40,9 @@ class DepthModule(L.LightningModule):
         self.last_terms: dict[str, Tensor] = {}
 
     @property
-    def evaluated(self) -> DepthNetwork:
+    def evaluated(self) -> Network:
         """The network that is validated and kept: the moving average where there is one."""
         return self.network if self.ema is None else self.ema.network
-
-    def to_depth(self, log_depth: Tensor) -> Tensor:
-        """Metres from log depth, clamped to the model's range (only here, never in front of the loss)."""
-        return torch.exp(log_depth.float()).clamp(self.config.min_depth, self.config.max_depth)
 
     def training_step(self, batch: dict[str, Any], _index: int) -> Tensor:
         image = batch["image"]
@@ -61,20 +57,14 @@ class DepthModule(L.LightningModule):
         if self.ema is not None:
             self.ema.update(self.network)
 
-    @torch.no_grad()
     def predict_depth(self, image: Tensor, size: tuple[int, int]) -> Tensor:
         """Depth in metres (B, 1, H, W) at the size of ``image``, computed at network size ``size``."""
-        small = F.interpolate(image, size=size, mode="bilinear", antialias=True, align_corners=False)
-        return self.to_depth(resize_to(self.evaluated(small).float(), (image.shape[-2], image.shape[-1])))
+        assert self.task.depth_network is not None
+        return predict_depth(self.task.depth_network(self.evaluated), image, size, self.config)
 
     def validation_step(self, batch: dict[str, Any], _index: int) -> None:
-        prediction = self.predict_depth(batch["image"], size_at_epoch(self.config, self.current_epoch))
-        target = batch["depth"]
-        valid = batch["valid"] & (target > self.config.min_depth) & (target < self.config.max_depth)
-        for one in range(len(target)):
-            if valid[one].any():
-                scores = depth_metrics(prediction[one], target[one], valid[one])
-                self._rows.append({name: float(value) for name, value in scores.items()})
+        size = size_at_epoch(self.config, self.current_epoch)
+        self._rows += self.task.judge.score(self.evaluated, batch, size, self.config)
 
     def on_train_epoch_start(self) -> None:
         self.val_scores = {}

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from depthnet.config import OptimConfig
 from depthnet.errors import ConfigError
-from depthnet.networks.blocks import DepthNetwork
+from depthnet.networks.blocks import Network
 
 
-def group_rates(network: DepthNetwork, config: OptimConfig) -> dict[str, float]:
+def group_rates(network: Network, config: OptimConfig) -> dict[str, float]:
     """Peak learning rate of each of the network's groups of parameters, by name.
 
     Raises:
@@ -35,7 +35,7 @@ def group_rates(network: DepthNetwork, config: OptimConfig) -> dict[str, float]:
     return rates
 
 
-def build_optimizer(network: DepthNetwork, config: OptimConfig) -> torch.optim.Optimizer:
+def build_optimizer(network: Network, config: OptimConfig) -> torch.optim.Optimizer:
     """Optimiser in which each of the network's groups of parameters has its own rate; frozen ones are left out.
 
     Biases and norm parameters are not decayed: decay is meant for weights that multiply.
@@ -101,14 +101,14 @@ class Ema(torch.nn.Module):
     The decay starts low, (1 + n) / (10 + n) after n updates, so that the random start is soon forgotten.
     """
 
-    def __init__(self, network: DepthNetwork, decay: float) -> None:
+    def __init__(self, network: Network, decay: float) -> None:
         super().__init__()
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self.decay = decay
         self.updates = torch.nn.Buffer(torch.zeros((), dtype=torch.long))
 
     @torch.no_grad()
-    def update(self, network: DepthNetwork) -> None:
+    def update(self, network: Network) -> None:
         """Move the average one step towards the present weights of ``network``."""
         self.updates.add_(1)
         updates = int(self.updates)

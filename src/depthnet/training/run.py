@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -21,22 +22,21 @@ import torch
 
 import depthnet
 from depthnet.checkpoint import (
+    POSE_PREFIX,
     RUN_MODELS,
     ModelInfo,
     file_sha256,
     load_network,
-    load_weights,
+    load_pose_network,
     read_model_info,
     resolve_weights,
     run_config_path,
 )
 from depthnet.config import TrainConfig
-from depthnet.data import open_dataset
 from depthnet.data.samples import CachedDataset, DepthDataset
 from depthnet.errors import ConfigError, DepthNetError, InputError
 from depthnet.io.files import atomic_path
-from depthnet.networks import build_network
-from depthnet.networks.blocks import DepthNetwork
+from depthnet.networks.blocks import Network
 from depthnet.onnx_file import write_onnx
 from depthnet.options import config_to_yaml
 from depthnet.training.callbacks import (
@@ -51,8 +51,7 @@ from depthnet.training.callbacks import (
 from depthnet.training.checks import check_options
 from depthnet.training.distributed import use_global_batch_norm
 from depthnet.training.loader import EpochBatches, ValidationSamples, build_train_loader, build_val_loader, own_error
-from depthnet.training.module import DepthModule
-from depthnet.training.start_weights import load_encoder
+from depthnet.training.module import TrainingModule
 from depthnet.training.tasks import TASKS
 
 _log = logging.getLogger(__name__)
@@ -73,7 +72,7 @@ class TrainResult:
 def train(
     config: TrainConfig, out: str | Path | None = None, resume: str | Path | None = None, overwrite: bool = False
 ) -> TrainResult:
-    """Train a depth network.
+    """Train a network.
 
     Args:
         config: all options; they are written to ``config.yaml`` of the run folder.
@@ -105,7 +104,7 @@ def train(
         config = replace(config, batch_size=smaller)
     batches = EpochBatches(len(training), config.batch_size, config.seed, world=config.devices)
     per_epoch = min(len(batches), config.limit_batches or len(batches))
-    module = DepthModule(network, config, total_steps=config.epochs * (-(-per_epoch // config.accumulate)))
+    module = TrainingModule(network, config, total_steps=config.epochs * (-(-per_epoch // config.accumulate)))
     if config.devices > 1:
         use_global_batch_norm(network)
     trainer = _build_trainer(config, run, info, batches, per_epoch, validation)
@@ -153,18 +152,28 @@ def open_data(config: TrainConfig) -> tuple[DepthDataset, DepthDataset | None]:
     """Training data and, where there are any, validation data; no frame is in both."""
     if not config.data:
         raise ConfigError("--data is missing; pass a folder or file with images and depth.")
-    training = TASKS[config.task].open(config.data, split=config.split, format=config.format)
+    task = TASKS[config.task]
+    training = task.open(config.data, split=config.split, format=config.format)
     validation = _open_validation(config, training)
-    if config.task != "depth" and validation is not None and validation.read_depth(0) is None:
-        _log.warning("%s: has no true depth; nothing is validated", validation.name)
-        validation = None
-    if validation is not None and config.val_data is None:
+    judged = _judged(validation, config)
+    if validation is not None and judged is not None and config.val_data is None:
         training = training.without(validation)
     if config.cache:
         training = cached = CachedDataset(training, CACHE_LIMIT_BYTES)
         if config.workers:
             cached.preload()  # forked loader processes share these pages
-    return training, validation
+    return task.frames(training, config), judged
+
+
+def _judged(validation: DepthDataset | None, config: TrainConfig) -> DepthDataset | None:
+    """What of the validation data can be scored; None where there is nothing, which is told."""
+    if validation is None:
+        return None
+    judge = TASKS[config.task].judge
+    judged = judge.frames(validation, config)
+    if len(judged) == 0:
+        _log.warning("%s: has no %s; nothing is validated", validation.name, judge.needs)
+    return judged if len(judged) else None
 
 
 def _open_validation(config: TrainConfig, training: DepthDataset) -> DepthDataset | None:
@@ -184,17 +193,9 @@ def _open_validation(config: TrainConfig, training: DepthDataset) -> DepthDatase
     return training[len(training) - held :] if len(training) > 1 else None
 
 
-def build_start_network(config: TrainConfig) -> DepthNetwork:
-    """The network at its start weights: random, then the encoder's file, or a whole model (``--init``)."""
-    network = build_network(config.network, config.network_options)
-    if config.encoder_weights is not None:
-        load_encoder(network, config.encoder_weights)
-    if config.init is not None:
-        path = resolve_weights(config.init)
-        start, info = load_network(path)
-        if info.network != config.network:
-            raise InputError(f"{path}: holds {info.network}, not {config.network}; choose --network {info.network}.")
-        load_weights(network, start.state_dict(), path)
+def build_start_network(config: TrainConfig) -> Network:
+    """The task's network at its start weights, with what is to be kept frozen."""
+    network = TASKS[config.task].build_network(config)
     network.freeze_encoder(config.freeze_encoder_blocks)
     if config.channels_last:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -215,7 +216,7 @@ def describe_run(config: TrainConfig, training: DepthDataset, name: str) -> Mode
         path = Path(config.encoder_weights)
         provenance["start_weights"] = {"file": path.name, "sha256": file_sha256(path)}
     if config.init is not None:
-        path = resolve_weights(config.init)
+        path = resolve_weights(config.init, "pose" if config.task == "pose" else "depth")
         origin = read_model_info(path).provenance
         provenance["init"] = {"file": path.name, "sha256": file_sha256(path), "provenance": origin}
     return ModelInfo(
@@ -247,7 +248,8 @@ def _write_run_files(run: Path, config: TrainConfig, fresh: bool) -> None:
         raise InputError(f"{run}: cannot be made ({error.strerror}); choose another --out.") from error
     if not fresh:
         return
-    for stale in (*RUN_MODELS, "train.csv", "val.csv", "checkpoints/last.ckpt"):
+    models = [f"{prefix}{name}" for prefix in ("", POSE_PREFIX) for name in RUN_MODELS]
+    for stale in (*models, "train.csv", "val.csv", "checkpoints/last.ckpt"):
         (run / stale).unlink(missing_ok=True)
     with atomic_path(run / "config.yaml") as temporary:
         temporary.write_text(config_to_yaml(config), encoding="utf-8")
@@ -305,8 +307,9 @@ def _build_trainer(
         ModelFiles(run, info, config),
         Progress(per_epoch * config.epochs, images),
     ]
-    if validation is not None:
-        callbacks.append(SamplePictures(run, ValidationSamples(validation, config.size), config))
+    if validation is not None and TASKS[config.task].depth_network is not None:
+        samples = ValidationSamples(validation, config.size, config.task)
+        callbacks.append(SamplePictures(run, samples, config))
     # Last, so that the saved state holds what the others did at the end of the epoch.
     state = run / "checkpoints" / "last.ckpt"
     callbacks.append(SaveState(state, config.checkpoint_minutes, batches, config.accumulate))
@@ -337,11 +340,16 @@ def _build_trainer(
 
 
 def _export(run: Path) -> ModelInfo:
-    """Write ``model.onnx`` from the best weights on validation, or the last without validation."""
-    kept = run / "best.safetensors"
-    network, info = load_network(kept if kept.exists() else run / "last.safetensors")
-    try:
-        write_onnx(run / "model.onnx", network, info)
-    except InputError as error:
-        _log.warning("no model.onnx: %s", error)
-    return info
+    """Write ``model.onnx`` from the best weights on validation, or the last without validation; motion has its own."""
+    infos = []
+    for prefix in ("", POSE_PREFIX):
+        kept = next((path for name in RUN_MODELS[1:] if (path := run / f"{prefix}{name}").exists()), None)
+        if kept is None:
+            continue
+        infos.append(read_model_info(kept))
+        try:
+            load: Callable[[Path], tuple[Network, ModelInfo]] = load_network
+            write_onnx(run / f"{prefix}model.onnx", *(load_pose_network if infos[-1].task == "pose" else load)(kept))
+        except InputError as error:
+            _log.warning("no %smodel.onnx: %s", prefix, error)
+    return infos[0]

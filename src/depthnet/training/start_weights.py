@@ -1,4 +1,4 @@
-"""Pretrained start weights of encoders, from a local file or a transformers checkpoint."""
+"""Networks at their start weights: random, a pretrained encoder from a file or transformers, or a whole model."""
 
 from __future__ import annotations
 
@@ -8,11 +8,39 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from depthnet.checkpoint import HUB_PREFIX
+from depthnet.checkpoint import HUB_PREFIX, load_network, load_pose_network, load_weights, resolve_weights
+from depthnet.config import TrainConfig
 from depthnet.errors import InputError
-from depthnet.networks.blocks import DepthNetwork
+from depthnet.networks import build_network
+from depthnet.networks.blocks import DepthNetwork, Network
 from depthnet.networks.hub import reading_checkpoint
 from depthnet.networks.mobile import BLOCKS, MobileDepth
+from depthnet.networks.pose import PoseNetwork
+
+
+def build_depth_network(config: TrainConfig) -> DepthNetwork:
+    """The depth network of a run: random weights, then the encoder's file, or a whole model (``--init``)."""
+    network = build_network(config.network, config.network_options)
+    if config.encoder_weights is not None:
+        load_encoder(network, config.encoder_weights)
+    if config.init is not None:
+        path = resolve_weights(config.init)
+        start, info = load_network(path)
+        _start_from(network, config.network, start, info.network, path)
+    return network
+
+
+def start_pose_from(network: PoseNetwork, name: str, model: str) -> None:
+    """Give the pose network called ``name`` the weights of a model of motion (``--init``)."""
+    path = resolve_weights(model, task="pose")
+    start, info = load_pose_network(path)
+    _start_from(network, name, start, info.network, path)
+
+
+def _start_from(network: Network, name: str, start: Network, held: str, path: Path) -> None:
+    if held != name:
+        raise InputError(f"{path}: holds {held}, not {name}; choose --network {held}.")
+    load_weights(network, start.state_dict(), path)
 
 
 def load_encoder(network: DepthNetwork, source: str) -> None:

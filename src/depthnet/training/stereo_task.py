@@ -7,6 +7,7 @@ baseline are what makes it metres.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from depthnet.data.stereo_frames import RawPair, build_stereo_transform, open_st
 from depthnet.data.transforms import Size
 from depthnet.losses.photometric import build_stereo_loss
 from depthnet.networks.blocks import DepthNetwork
+from depthnet.training.depth_task import JUDGE, all_frames, frames_with_depth, one_part, whole_network
+from depthnet.training.start_weights import build_depth_network
 from depthnet.training.task import Batch, Step, Task, Terms
 
 
@@ -73,4 +76,15 @@ def predict_disparity_px(network: DepthNetwork, batch: Batch) -> Tensor:
     return disparity * focal_px * batch["baseline_m"] - batch["doffs_px"]
 
 
-TASK = Task(open_stereo_frames, open_judged, build_stereo_transform, draw_pair, build_stereo_step)
+TASK = Task(
+    open=open_stereo_frames,
+    open_validation=open_judged,
+    frames=all_frames,
+    build_transform=build_stereo_transform,
+    draw=draw_pair,
+    build_network=build_depth_network,
+    build_step=build_stereo_step,
+    parts=one_part,
+    judge=replace(JUDGE, frames=frames_with_depth),
+    depth_network=whole_network,
+)
