@@ -205,12 +205,14 @@ class OdometryConfig:
     depth: str = "sensor"
     """sensor: the depth that the video has. Else a model that predicts it: a shipped name, a .onnx, a .safetensors or
     a run folder."""
-    method: Literal["direct"] = "direct"
-    """direct: dense alignment of grey values and depth."""
+    method: Literal["direct", "learned"] = "direct"
+    """direct: dense alignment of grey values and depth. learned: the motions that the pose network of --model finds."""
+    model: str | None = None
+    """learned: a .onnx, a .safetensors or a run folder of `depthnet train --task pose` or `video`."""
     focal_px: float | None = None
     """Focal length in pixels of the pictures, in place of the data's K."""
     format: Literal["tum", "kitti"] = "tum"
-    """tum: one line for each tracked frame, with its time. kitti: one line for every frame; a lost frame is an error."""
+    """tum: a line for each tracked frame, with its time. kitti: a line for every frame; a lost frame is an error."""
     video: str | None = None
     """Name of the video, where the data have several."""
     data_format: str | None = None

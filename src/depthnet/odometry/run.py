@@ -17,6 +17,7 @@ from depthnet.data.samples import DepthDataset
 from depthnet.errors import ConfigError, InputError
 from depthnet.geometry.trajectory import ate, rpe
 from depthnet.io.trajectory import TrajectoryWriter
+from depthnet.odometry.learned import LearnedTracker
 from depthnet.odometry.tracker import DirectTracker, TrackedFrame
 from depthnet.odometry.video import PredictDepth, ReadFrame, choose_video, read_video
 
@@ -102,6 +103,7 @@ def estimate_trajectory(
     focal_px: float | None = None,
     device: str | None = None,
     threads: int | None = None,
+    pose_model: str | None = None,
 ) -> Iterator[VideoFrame]:
     """Follow the camera through a video.
 
@@ -112,6 +114,7 @@ def estimate_trajectory(
         focal_px: focal length in pixels of the pictures, in place of the data set's K.
         device: where the model runs.
         threads: threads of the tracker, and of the model; by default all cores. Results do not depend on it.
+        pose_model: follow the camera by this pose network instead, without any depth.
 
     Yields:
         Each frame as soon as it is tracked; the first one with depth is the world.
@@ -122,8 +125,13 @@ def estimate_trajectory(
     """
     positions = choose_video(dataset, video)
     count = threads or usable_cores()
-    tracker = DirectTracker(count, free_scale=depth != "sensor")
-    predict = None if depth == "sensor" else _load_prediction(depth, device, count)
+    predict: PredictDepth | None
+    tracker: DirectTracker | LearnedTracker
+    if pose_model is not None:
+        predict, tracker = None, _load_learned(pose_model, device, count)
+    else:
+        predict = None if depth == "sensor" else _load_prediction(depth, device, count)
+        tracker = DirectTracker(count, free_scale=depth != "sensor")
     before: ReadFrame | None = None
     for number, frame in enumerate(read_video(dataset, positions, focal_px, predict)):
         if frame.raw is None:
@@ -165,9 +173,15 @@ def run_odometry(
         raise ConfigError("odometry needs --out trajectory.txt.")
     if config.threads is not None and config.threads < 1:
         raise ConfigError(f"--threads {config.threads}: expected 1 or more.")
+    if (config.method == "learned") != (config.model is not None):
+        raise ConfigError("--method learned and --model M (a pose model) go together; pass both or neither.")
+    if config.method == "learned" and config.depth != "sensor":
+        raise ConfigError(f"--depth {config.depth}: --method learned needs no depth; leave it out.")
     dataset = open_dataset(path, config.split, config.data_format)
     total = len(choose_video(dataset, config.video))
-    frames = estimate_trajectory(dataset, config.video, config.depth, config.focal_px, config.device, config.threads)
+    frames = estimate_trajectory(
+        dataset, config.video, config.depth, config.focal_px, config.device, config.threads, config.model
+    )
     result = OdometryResult(Path(config.out))
     with TrajectoryWriter(config.out, config.format, overwrite) as writer:
         start = time.perf_counter()
@@ -187,6 +201,12 @@ def run_odometry(
             if on_progress is not None:
                 on_progress(len(result.frames), total)
     return result
+
+
+def _load_learned(model: str, device: str | None, threads: int) -> LearnedTracker:
+    from depthnet.predictor.pose import load_pose_model
+
+    return LearnedTracker(load_pose_model(model, device, threads))
 
 
 def _load_prediction(model: str, device: str | None, threads: int) -> PredictDepth:
