@@ -124,7 +124,8 @@ def _onnx_info(session: onnxruntime.InferenceSession, path: Path, task: str) -> 
     names = ["image"] if task == "depth" else ["image_tgt", "image_src"]
     if inputs != [(name, 4) for name in names]:
         raise InputError(
-            f"{path}: inputs {inputs}; expected {' and '.join(names)}, (B, 3, H, W). Write it with `depthnet export`."
+            f"{path}: inputs {inputs}; expected {'one' if len(names) == 1 else 'two'}, {' and '.join(names)} (B, 3, H, W). "
+            "Write it with `depthnet export`."
         )
     return info
 
