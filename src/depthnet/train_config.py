@@ -108,7 +108,7 @@ class OptimConfig:
     encoder_lr: float | None = None
     """Peak learning rate of a pretrained encoder."""
     group_lr: dict[str, float] = field(default_factory=dict)
-    """Factor of lr for groups of the network's parameters: encoder, decoder, or eigen2014's encoder, full, fine_1 ..."""
+    """Factor of lr for groups of the network's parameters: encoder, decoder, or eigen2014's full, fine_1 ..."""
     weight_decay: float = 1e-2
     """Weight decay."""
     schedule: Literal["onecycle", "cosine", "step", "constant"] = "onecycle"

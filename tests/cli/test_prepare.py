@@ -214,7 +214,7 @@ def test_a_stopped_job_says_how_to_go_on_and_leaves_whole_scenes(
         assert job.poll() is None
         time.sleep(0.02)
     os.killpg(job.pid, number)  # as a terminal does: the processes of the scenes get it too
-    out, err = job.communicate(timeout=60)
+    out, err = job.communicate(timeout=300)
     assert (job.returncode, out) == (code, "")
     assert "1 of 3 scenes are done: the same command goes on from there" in err
     assert "Traceback" not in err
