@@ -244,6 +244,13 @@ def load_pose_network(path: str | Path) -> tuple[PoseNetwork, ModelInfo]:
     return network, info
 
 
+def load_any_network(path: str | Path) -> tuple[Network, ModelInfo]:
+    """Build the network of a .safetensors file, whatever it finds, as :func:`load_network` does a depth network."""
+    network: Network
+    network, info = _load(Path(path), read_model_info(path).task)
+    return network, info
+
+
 def check_task(info: ModelInfo, task: str, path: str | Path) -> None:
     """Refuse a model that finds something else.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from depthnet.checkpoint import load_network, resolve_weights
+from depthnet.checkpoint import load_any_network, load_network, resolve_weights
 from depthnet.errors import InputError
 from depthnet.onnx_file import write_onnx
 
@@ -14,7 +14,8 @@ def export_onnx(model: str | Path, out: str | Path, overwrite: bool = False) -> 
 
     Args:
         model: the model; its .safetensors weights are used (of a run, the best on validation).
-        out: the file to write: input ``image`` (B, 3, H, W) in [0, 1], output ``depth`` (B, 1, H, W) in metres.
+        out: the file to write: input ``image`` (B, 3, H, W) in [0, 1], output ``depth`` (B, 1, H, W) in metres; of a
+            pose network, inputs ``image_tgt`` and ``image_src``, output ``xi`` (B, 6).
         overwrite: replace ``out`` when it is there.
 
     Returns:
@@ -28,7 +29,7 @@ def export_onnx(model: str | Path, out: str | Path, overwrite: bool = False) -> 
         raise InputError(f"{out}: an exported file ends in .onnx; choose such a name for --out.")
     if out.exists() and not overwrite:
         raise InputError(f"{out}: exists already; pass --overwrite to replace it, or another --out.")
-    network, info = load_network(resolve_weights(model))
+    network, info = load_any_network(resolve_weights(model))
     write_onnx(out, network, info)
     return out
 

@@ -123,10 +123,8 @@ def _onnx_info(session: onnxruntime.InferenceSession, path: Path, task: str) -> 
     inputs = [(node.name, len(node.shape)) for node in session.get_inputs()]
     names = ["image"] if task == "depth" else ["image_tgt", "image_src"]
     if inputs != [(name, 4) for name in names]:
-        raise InputError(
-            f"{path}: inputs {inputs}; expected {'one' if len(names) == 1 else 'two'}, {' and '.join(names)} (B, 3, H, W). "
-            "Write it with `depthnet export`."
-        )
+        wanted = f"{'one' if len(names) == 1 else 'two'}, {' and '.join(names)} (B, 3, H, W)"
+        raise InputError(f"{path}: inputs {inputs}; expected {wanted}. Write it with `depthnet export`.")
     return info
 
 

@@ -10,7 +10,6 @@ import shlex
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -26,8 +25,7 @@ from depthnet.checkpoint import (
     RUN_MODELS,
     ModelInfo,
     file_sha256,
-    load_network,
-    load_pose_network,
+    load_any_network,
     read_model_info,
     resolve_weights,
     run_config_path,
@@ -348,8 +346,7 @@ def _export(run: Path) -> ModelInfo:
             continue
         infos.append(read_model_info(kept))
         try:
-            load: Callable[[Path], tuple[Network, ModelInfo]] = load_network
-            write_onnx(run / f"{prefix}model.onnx", *(load_pose_network if infos[-1].task == "pose" else load)(kept))
+            write_onnx(run / f"{prefix}model.onnx", *load_any_network(kept))
         except InputError as error:
             _log.warning("no %smodel.onnx: %s", prefix, error)
     return infos[0]
