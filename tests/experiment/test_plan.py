@@ -47,6 +47,17 @@ def make_plan(suite_file: Path, pairs: Path, **config: object) -> Plan:
     return plan_suite(read_suite(suite_file), options, suite_file.parent / "out", "micro.yaml")
 
 
+def test_trainings_side_by_side_share_the_cores(suite_file: Path, pairs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("depthnet.experiment.plan.usable_cores", lambda: 6)
+
+    def threads(**config: object) -> int | None:
+        return make_plan(suite_file, pairs, **config).runs[0].stages[0].config.threads
+
+    assert threads() == 1  # the suite's own
+    assert (threads(jobs=2), threads(jobs=4), threads(jobs=9)) == (3, 1, 1)
+    assert threads(jobs=2, threads=2) == 2
+
+
 def test_a_row_without_its_path_is_left_out(suite_file: Path, pairs: Path) -> None:
     plan = make_plan(suite_file, pairs)
     assert [run.row.name for run in plan.runs] == ["broken", "eigen", "l2"]

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -21,6 +22,7 @@ from depthnet.config import EvaluateConfig, ExperimentConfig
 from depthnet.errors import ConfigError, InputError
 from depthnet.evaluation import evaluate_path
 from depthnet.experiment import ExperimentOutcome, ExperimentProgress, run, run_experiment
+from depthnet.experiment.plan import PlannedStage
 from depthnet.experiment.report import MARK
 from depthnet.io.files import locked_folder
 
@@ -68,7 +70,8 @@ class Finished:
         try:
             wait_until(lambda: process.poll() is not None or len(steps(last)) >= 3, "the last row's third step")
             assert process.poll() is None, "the suite ended before it could be killed"
-            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            tasks = Path(f"/proc/{process.pid}/task").glob("*/children")  # a child belongs to the thread that began it
+            children = [pid for task in tasks for pid in task.read_text().split()]
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()
@@ -207,6 +210,25 @@ def test_ctrl_c_says_how_to_go_on(suite_file: Path, pairs: Path, tmp_path: Path)
 
     with pytest.raises(KeyboardInterrupt, match=r"what is done is kept; go on with: depthnet experiment .*micro\.yaml"):
         run_experiment(suite_file, options(tmp_path, pairs), on_progress=stop)
+
+
+def test_trainings_go_side_by_side(
+    suite_file: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = Barrier(2, timeout=PATIENCE_S)
+    met = []
+
+    def train(stage: PlannedStage, *_: object) -> None:
+        met.append((stage.folder.name, both.wait()))
+        raise InputError("enough")
+
+    monkeypatch.setattr(run, "_train_stage", train)
+    config = options(tmp_path, pairs, rows=("eigen", "l2"), jobs=2)
+    with pytest.raises(InputError, match="no run has a result yet"):
+        run_experiment(suite_file, config)
+    assert sorted(name for name, _ in met) == ["eigen-s0", "l2-s0"]
+    with pytest.raises(ConfigError, match="--jobs 0: there must be at least one"):
+        run_experiment(suite_file, options(tmp_path, pairs, jobs=0))
 
 
 @pytest.fixture

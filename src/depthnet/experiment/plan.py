@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depthnet.config import ExperimentConfig, TrainConfig
+from depthnet.cores import usable_cores
 from depthnet.errors import ConfigError
 from depthnet.experiment.command import option_words
 from depthnet.experiment.suite import Row, Stage, Suite, merge_options
@@ -135,7 +136,7 @@ def _plan_run(
         where = f"{source}: row {row.name}" + (f", stage {stage.name}" if stage.name else "")
         train = from_plain(TrainConfig, options, where)
         own_data = bool(train.data)
-        train = replace(train, seed=seed, threads=config.threads or train.threads)
+        train = replace(train, seed=seed, threads=training_threads(config) or train.threads)
         train = replace(train, accelerator=config.device or train.accelerator)
         if own_data:  # a start for the next stage: what counts is the score there
             train = replace(train, val_split="none")
@@ -149,6 +150,13 @@ def _plan_run(
         train = spend(suite.budget * stage.share, suite.validations, count_images(train, counts), train)
         stages.append(PlannedStage(stage.name, folder / stage.name if stage.name else folder, train, own_data))
     return PlannedRun(row, seed, folder, tuple(stages))
+
+
+def training_threads(config: ExperimentConfig) -> int | None:
+    """CPU threads of one training: trainings side by side share the cores; None leaves it to the row."""
+    if config.threads or config.jobs == 1:
+        return config.threads
+    return max(1, usable_cores() // config.jobs)
 
 
 def fill_paths(value: Any, paths: Mapping[str, str]) -> Any:

@@ -6,10 +6,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import join
+from threading import Event, Lock
 
 from depthnet.config import ExperimentConfig, TrainConfig
 from depthnet.errors import ConfigError, DepthNetError, InputError
@@ -89,6 +91,8 @@ def run_experiment(
     results = Path(config.results) if config.results else out / "RESULTS.md"
     if not config.data:
         raise ConfigError("--data is missing; pass a folder or file with images and depth.")
+    if config.jobs < 1:
+        raise ConfigError(f"--jobs {config.jobs}: there must be at least one.")
     plan = plan_suite(read_suite(path), config, out, str(path))
     require_rows(plan, config.rows)
     check_results_path(results, overwrite)
@@ -103,44 +107,66 @@ def run_experiment(
     return ExperimentOutcome(results, errors, plan.left_out)
 
 
+class _Board:
+    """Where the runs of a command are, told to the user from whichever thread knows."""
+
+    def __init__(self, runs: list[PlannedRun], on_progress: OnProgress | None) -> None:
+        self._runs, self._on_progress = runs, on_progress
+        self._images = {run.folder: sum(images_done(stage) for stage in run.stages) for run in runs}
+        self._finished = 0
+        self._lock = Lock()
+
+    def report(self, run: PlannedRun, images: int | None = None, finished: bool = False) -> None:
+        with self._lock:
+            if images is not None:
+                self._images[run.folder] = images
+            self._finished += finished
+            if self._on_progress is not None:
+                total = sum(one.images for one in self._runs)
+                seen = sum(self._images.values())
+                self._on_progress(ExperimentProgress(seen, total, self._finished, len(self._runs), run.title))
+
+
 def _run_all(plan: Plan, report_only: bool, on_progress: OnProgress | None, lock: int | None) -> list[str]:
-    """Train (unless it is not wanted) and score every run; one line for each that failed."""
+    """Train (unless it is not wanted) and score every run, some side by side; one line for each that failed."""
     wanted = [run for run in plan.runs if not plan.config.rows or run.row.name in plan.config.rows]
-    done = {run.folder: sum(images_done(stage) for stage in run.stages) for run in wanted}
-    errors: list[str] = []
-    finished = 0
+    board = _Board(wanted, on_progress)
+    stopped, scoring = Event(), Lock()
 
-    def report(run: PlannedRun, images: int) -> None:
-        done[run.folder] = images
-        if on_progress is not None:
-            total = sum(one.images for one in wanted)
-            on_progress(ExperimentProgress(sum(done.values()), total, finished, len(wanted), run.title))
-
-    for run in wanted:
-        report(run, done[run.folder])
+    def complete(run: PlannedRun) -> str:
+        board.report(run)
         try:
             if not report_only:
-                _train_run(run, lambda images, run=run: report(run, images), lock)  # type: ignore[misc]
-            if is_trained(run.stages[-1]) and read_record(run.folder, run, plan) is None:
-                score_run(run, plan)
+                _train_run(run, lambda images: board.report(run, images), stopped, lock)
+            with scoring:  # a scoring holds a network and a data set: one at a time
+                if is_trained(run.stages[-1]) and read_record(run.folder, run, plan) is None:
+                    score_run(run, plan)
         except DepthNetError as error:
-            errors.append(f"{run.title}: {error}")
-        finished += 1
-        report(run, done[run.folder])
-    return errors
+            return f"{run.title}: {error}"
+        finally:
+            board.report(run, finished=True)
+        return ""
+
+    with ThreadPoolExecutor(plan.config.jobs) as pool:
+        waiting = [pool.submit(complete, run) for run in wanted]
+        try:
+            return [error for one in waiting if (error := one.result())]
+        finally:
+            stopped.set()
+            pool.shutdown(cancel_futures=True)
 
 
-def _train_run(run: PlannedRun, on_images: Callable[[int], None], lock: int | None) -> None:
+def _train_run(run: PlannedRun, on_images: Callable[[int], None], stopped: Event, lock: int | None) -> None:
     """Train the stages of a run that are not trained, one after the other."""
     before = 0
     for stage in run.stages:
         if not is_trained(stage):
-            _train_stage(stage, lambda images, before=before: on_images(before + images), lock)  # type: ignore[misc]
+            _train_stage(stage, lambda images, before=before: on_images(before + images), stopped, lock)  # type: ignore[misc]
         before += stage.images
     on_images(before)
 
 
-def _train_stage(stage: PlannedStage, on_images: Callable[[int], None], lock: int | None) -> None:
+def _train_stage(stage: PlannedStage, on_images: Callable[[int], None], stopped: Event, lock: int | None) -> None:
     """Train one stage in a process of its own, from its saved state where there is one.
 
     The process holds the lock of the folder, too: should this one be killed, the next command waits until it is gone.
@@ -159,7 +185,7 @@ def _train_stage(stage: PlannedStage, on_images: Callable[[int], None], lock: in
             pass_fds=() if lock is None else (lock,),
         )  # fmt: skip
         try:
-            while process.poll() is None:
+            while process.poll() is None and not stopped.is_set():
                 on_images(images_done(stage))
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(POLL_SECONDS)
