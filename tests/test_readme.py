@@ -122,7 +122,7 @@ def test_options_in_the_readme_exist(line: str) -> None:
 
 
 def test_results_are_filled_in() -> None:
-    assert not re.search(r"\bRESULT\b", README), "fill in the results table"
+    assert "RESULT" not in README.replace("RESULTS.md", ""), "fill in the results table"
 
 
 def test_no_path_of_one_machine() -> None:
