@@ -29,7 +29,7 @@ from depthnet.checkpoint import (
     save_network,
 )
 from depthnet.errors import InputError
-from depthnet.networks import build_network
+from depthnet.networks import NETWORKS, build_network
 
 torch = pytest.importorskip("torch")
 
@@ -230,7 +230,8 @@ def test_information_that_is_no_mapping(text: str) -> None:
 def test_a_network_that_this_version_does_not_have(file: Path) -> None:
     line = refusal(load_network, with_info(file, network="transformer-9"))
     assert "model.safetensors: this version cannot build its network" in line
-    assert "'transformer-9' is unknown; choose one of: " in line
+    names = ", ".join(sorted(NETWORKS))
+    assert f"'transformer-9' is unknown; choose one of: {names}, backbone:NAME (NAME is a transformers" in line
     assert "surplus" in refusal(load_network, with_info(file, network="mobile", network_options={"surplus": 1}))
 
 
