@@ -7,7 +7,8 @@ import pytest
 
 from depthnet.errors import ShapeError
 from depthnet.geometry.camera import depth_to_points, points_to_pixels
-from depthnet.geometry.warp import backwarp, pixel_grid, warp_by_disparity
+from depthnet.geometry.projection import pixel_grid
+from depthnet.geometry.warp import backwarp, warp_by_disparity
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def ramp(height: int = 3, width: int = 5) -> torch.Tensor:
     """Value 10 y + x at pixel (x, y), float64."""
-    y, x = pixel_grid(height, width, torch.zeros((), dtype=torch.float64))
+    x, y = pixel_grid(torch.zeros(1, 1, height, width, dtype=torch.float64)).split(1, dim=1)
     return 10 * y + x
 
 
@@ -24,8 +25,7 @@ def at(*pixels: tuple[float, float]) -> torch.Tensor:
 
 
 def test_a_pixel_coordinate_is_the_centre_of_its_pixel() -> None:
-    y, x = pixel_grid(3, 5, ramp())
-    warped, valid = backwarp(ramp(), torch.cat([x.expand(1, 1, 3, 5), y.expand(1, 1, 3, 5)], 1))
+    warped, valid = backwarp(ramp(), pixel_grid(ramp()))
     torch.testing.assert_close(warped, ramp())
     assert valid.all()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from depthnet.errors import ShapeError
+from depthnet.geometry.projection import pixel_grid
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -75,14 +76,5 @@ def warp_by_disparity(right: Tensor, disparity_px: Tensor) -> tuple[Tensor, Tens
             "expected (B, C, H, W) and (B, 1, H, W)."
         )
     dtype = torch.promote_types(disparity_px.dtype, torch.float32)
-    y, x = pixel_grid(right.shape[2], right.shape[3], disparity_px.to(dtype))
+    x, y = pixel_grid(disparity_px.to(dtype)).split(1, dim=1)
     return backwarp(right, torch.cat([x - disparity_px, y.expand_as(disparity_px)], dim=1))
-
-
-def pixel_grid(height: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Coordinates of every pixel, y (1, 1, H, 1) and x (1, 1, 1, W), of the dtype and on the device of ``like``."""
-    import torch
-
-    y = torch.arange(height, dtype=like.dtype, device=like.device).view(1, 1, height, 1)
-    x = torch.arange(width, dtype=like.dtype, device=like.device).view(1, 1, 1, width)
-    return y, x
