@@ -63,6 +63,7 @@ def test_the_packaged_recipes_pass(name: str) -> None:
         ({"epochs": 0}, "--epochs 0"),
         ({"loss": LossConfig(terms={"foo": 1.0})}, "loss term 'foo' is unknown"),
         ({"network_options": {"foo": 1}}, "foo"),
+        ({"optim": OptimConfig(group_lr={"heads": 0.1})}, "no group 'heads'; choose among: encoder, decoder"),
         ({"accelerator": "teapot"}, r"--device teapot, .*cannot be used here .*leave them out"),
         ({"strategy": "teapot"}, r"--strategy teapot: cannot be used here"),
     ],

@@ -50,6 +50,7 @@ from depthnet.training.checks import check_options
 from depthnet.training.distributed import use_global_batch_norm
 from depthnet.training.loader import EpochBatches, ValidationSamples, build_train_loader, build_val_loader, own_error
 from depthnet.training.module import TrainingModule
+from depthnet.training.optim import group_rates
 from depthnet.training.tasks import TASKS
 
 _log = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ def train(
     L.seed_everything(config.seed, workers=True, verbose=False)
     training, validation = open_data(config)
     network = build_start_network(config)
+    group_rates(network, config.optim)  # only to refuse groups that the network does not have
     info = describe_run(config, training, run.name)
     info.network_options = {**config.network_options, **network.file_options}
     if config.batch_size * config.devices > len(training):
