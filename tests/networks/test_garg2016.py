@@ -24,7 +24,7 @@ def network() -> Garg2016Depth:
 
 def test_shapes_at_the_published_size(network: Garg2016Depth) -> None:
     with torch.no_grad():
-        features = network.eval().features(torch.rand(1, 3, 160, 608))
+        features = network.eval().features(torch.rand(1, 3, *network.input_size))
     assert {name: tuple(x.shape[1:]) for name, x in features.items()} == {
         "encoder_1": (64, 160, 608), "encoder_2": (128, 80, 304), "encoder_4": (128, 40, 152),
         "encoder_8": (256, 20, 76), "encoder_16": (512, 10, 38), "encoder_32": (1024, 5, 19),

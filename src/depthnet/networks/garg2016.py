@@ -76,6 +76,7 @@ class Garg2016Depth(DepthNetwork):
         ConfigError: if an option is not positive.
     """
 
+    input_size = (160, 608)
     bilinear: Tensor
 
     def __init__(self, focal_baseline: float = 389.6304 / 608, far_m: float = 80.0) -> None:
