@@ -18,8 +18,8 @@ FLOORS = (
     ("io", "networks"),
     ("data", "prepare", "checkpoint", "onnx_file"),
     (
-        "predictor", "training", "evaluation", "trajectory_scores", "odometry", "check", "show", "report", "export",
-        "describe", "benchmark", "experiment",
+        "predictor", "training", "evaluation", "odometry", "check", "show", "report", "export", "describe",
+        "benchmark", "experiment",
     ),
     ("cli", "__init__", "__main__"),
 )  # fmt: skip

@@ -38,7 +38,7 @@ class Trajectory(JobCommand):
             raise UsageError(f"trajectory needs two paths, ESTIMATE and REFERENCE; {len(self.paths)} were given.")
         json = Path(self.job.json) if self.job.json else None
         refuse_existing_file(json, "--json", self.overwrite)
-        from depthnet.trajectory_scores import format_scores, score_trajectory
+        from depthnet.evaluation.trajectory import format_scores, score_trajectory
 
         scores = score_trajectory(*self.paths, self.job)
         print(format_scores(scores))

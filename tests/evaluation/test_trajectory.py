@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-import depthnet.trajectory_scores as scoring
+import depthnet.evaluation.trajectory as scoring
 from depthnet.config import TrajectoryConfig
 from depthnet.errors import InputError
+from depthnet.evaluation.trajectory import format_scores, read_truth, score_trajectory
 from depthnet.geometry.se3 import se3_exp
 from depthnet.geometry.trajectory import ate, rpe
 from depthnet.io.trajectory import read_trajectory, write_trajectory
-from depthnet.trajectory_scores import format_scores, read_truth, score_trajectory
 
 RNG = np.random.default_rng(8)
 TIMES = np.arange(60) / 20
