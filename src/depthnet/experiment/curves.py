@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from depthnet.experiment.plan import PlannedRun
 from depthnet.experiment.record import read_table
-from depthnet.io.depth import nice_ticks
+from depthnet.report.charts import Axis
 
 WIDTH, HEIGHT = 1000, 520
 #: Left, top, right and bottom edge of the plot; the names of the lines stand on its right.
@@ -66,11 +66,11 @@ def draw_curves(title: str, x_label: str, curves: Sequence[Curve]) -> str:
     parts = [_text(left, 24, title, 16, _INK)]
     if shown:
         both = np.concatenate([curve.points for curve in shown])
-        scale = _Scale(0.0, max(float(both[:, 0].max()), 1.0), *_widened(both[:, 1]))
-        parts += _axes(scale, x_label)
+        x, y = Axis(x_label, 0.0, max(float(both[:, 0].max()), 1.0)), Axis(title, *_widened(both[:, 1]))
+        parts += _axes(x, y)
         for index, curve in enumerate(shown):
-            parts.append(_line(scale.place(curve.points), _colour(index, len(shown)), index % 2 == 1))
-        parts += _names(shown, scale)
+            parts.append(_line(_places(curve.points, x, y), _colour(index, len(shown)), index % 2 == 1))
+        parts += _names(shown, [_places(curve.points[-1:], x, y)[0] for curve in shown])
     else:
         parts.append(_text((left + right) // 2, (top + bottom) // 2, "nothing yet", 14, _SOFT))
     body = "\n".join(parts)
@@ -81,20 +81,11 @@ def draw_curves(title: str, x_label: str, curves: Sequence[Curve]) -> str:
     )
 
 
-@dataclass(frozen=True)
-class _Scale:
+def _places(points: Points, x: Axis, y: Axis) -> Points:
     """From values to pixels of the picture."""
-
-    x_low: float
-    x_high: float
-    y_low: float
-    y_high: float
-
-    def place(self, points: Points) -> Points:
-        left, top, right, bottom = BOX
-        x = left + (points[:, 0] - self.x_low) / (self.x_high - self.x_low) * (right - left)
-        y = bottom - (points[:, 1] - self.y_low) / (self.y_high - self.y_low) * (bottom - top)
-        return np.stack([x, y], axis=1)
+    left, top, right, bottom = BOX
+    shares = np.array([(x.place(across), y.place(up)) for across, up in points])
+    return np.array([left, bottom]) + shares * np.array([right - left, top - bottom])
 
 
 def _widened(values: Points) -> tuple[float, float]:
@@ -103,20 +94,18 @@ def _widened(values: Points) -> tuple[float, float]:
     return low - rim, high + rim
 
 
-def _axes(scale: _Scale, x_label: str) -> list[str]:
+def _axes(x: Axis, y: Axis) -> list[str]:
     left, top, right, bottom = BOX
     parts = []
-    ticks, digits = nice_ticks(scale.y_low, scale.y_high, 6)
-    for tick in ticks:
-        ((_, y),) = scale.place(np.array([[0.0, tick]]))
-        parts.append(f'<path d="M{left} {y:.1f}H{right}" stroke="{_GRID}"/>')
-        parts.append(_text(left - 8, y + 4, f"{tick:.{digits}f}", 12, _SOFT, "end"))
-    ticks, digits = nice_ticks(scale.x_low, scale.x_high, 6)
-    for tick in ticks:
-        ((x, _),) = scale.place(np.array([[tick, scale.y_low]]))
-        parts.append(_text(x, bottom + 18, f"{tick:.{digits}f}", 12, _SOFT, "middle"))
+    for value, text in y.ticks():
+        ((_, height),) = _places(np.array([[x.low, value]]), x, y)
+        parts.append(f'<path d="M{left} {height:.1f}H{right}" stroke="{_GRID}"/>')
+        parts.append(_text(left - 8, height + 4, text, 12, _SOFT, "end"))
+    for value, text in x.ticks():
+        ((across, _),) = _places(np.array([[value, y.low]]), x, y)
+        parts.append(_text(across, bottom + 18, text, 12, _SOFT, "middle"))
     parts.append(f'<path d="M{left} {top}V{bottom}H{right}" fill="none" stroke="{_SOFT}"/>')
-    parts.append(_text((left + right) / 2, bottom + 38, x_label, 12, _SOFT, "middle"))
+    parts.append(_text((left + right) / 2, bottom + 38, x.label, 12, _SOFT, "middle"))
     return parts
 
 
@@ -126,9 +115,8 @@ def _line(points: Points, colour: str, dashed: bool) -> str:
     return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>'
 
 
-def _names(curves: Sequence[Curve], scale: _Scale) -> list[str]:
-    """Names on the right, from the highest end to the lowest, moved apart, each joined to its line."""
-    ends = [scale.place(curve.points[-1:])[0] for curve in curves]
+def _names(curves: Sequence[Curve], ends: Sequence[Points]) -> list[str]:
+    """Names on the right, from the highest end to the lowest, moved apart, each joined to the end of its line."""
     order = sorted(range(len(curves)), key=lambda index: ends[index][1])
     wanted = [float(ends[index][1]) for index in order]
     parts = []
