@@ -224,8 +224,10 @@ def test_trainings_go_side_by_side(
 
     monkeypatch.setattr(run, "_train_stage", train)
     config = options(tmp_path, pairs, rows=("eigen", "l2"), jobs=2)
+    labels: list[str] = []
     with pytest.raises(InputError, match="no run has a result yet"):
-        run_experiment(suite_file, config)
+        run_experiment(suite_file, config, on_progress=lambda progress: labels.append(progress.label))
+    assert "row eigen, seed 0; row l2, seed 0" in labels
     assert sorted(name for name, _ in met) == ["eigen-s0", "l2-s0"]
     with pytest.raises(ConfigError, match="--jobs 0: there must be at least one"):
         run_experiment(suite_file, options(tmp_path, pairs, jobs=0))

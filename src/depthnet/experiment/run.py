@@ -113,18 +113,31 @@ class _Board:
     def __init__(self, runs: list[PlannedRun], on_progress: OnProgress | None) -> None:
         self._runs, self._on_progress = runs, on_progress
         self._images = {run.folder: sum(images_done(stage) for stage in run.stages) for run in runs}
+        self._at_work: dict[Path, str] = {}
         self._finished = 0
         self._lock = Lock()
 
-    def report(self, run: PlannedRun, images: int | None = None, finished: bool = False) -> None:
+    def begin(self, run: PlannedRun) -> None:
         with self._lock:
-            if images is not None:
-                self._images[run.folder] = images
-            self._finished += finished
-            if self._on_progress is not None:
-                total = sum(one.images for one in self._runs)
-                seen = sum(self._images.values())
-                self._on_progress(ExperimentProgress(seen, total, self._finished, len(self._runs), run.title))
+            self._at_work[run.folder] = run.title
+            self._tell()
+
+    def count(self, run: PlannedRun, images: int) -> None:
+        with self._lock:
+            self._images[run.folder] = images
+            self._tell()
+
+    def finish(self, run: PlannedRun) -> None:
+        with self._lock:
+            self._finished += 1
+            self._tell()
+            del self._at_work[run.folder]
+
+    def _tell(self) -> None:
+        if self._on_progress is not None:
+            seen, total = sum(self._images.values()), sum(run.images for run in self._runs)
+            label = "; ".join(self._at_work.values())
+            self._on_progress(ExperimentProgress(seen, total, self._finished, len(self._runs), label))
 
 
 def _run_all(plan: Plan, report_only: bool, on_progress: OnProgress | None, lock: int | None) -> list[str]:
@@ -134,17 +147,17 @@ def _run_all(plan: Plan, report_only: bool, on_progress: OnProgress | None, lock
     stopped, scoring = Event(), Lock()
 
     def complete(run: PlannedRun) -> str:
-        board.report(run)
+        board.begin(run)
         try:
             if not report_only:
-                _train_run(run, lambda images: board.report(run, images), stopped, lock)
+                _train_run(run, lambda images: board.count(run, images), stopped, lock)
             with scoring:  # a scoring holds a network and a data set: one at a time
                 if is_trained(run.stages[-1]) and read_record(run.folder, run, plan) is None:
                     score_run(run, plan)
         except DepthNetError as error:
             return f"{run.title}: {error}"
         finally:
-            board.report(run, finished=True)
+            board.finish(run)
         return ""
 
     with ThreadPoolExecutor(plan.config.jobs) as pool:
