@@ -35,13 +35,14 @@ __all__ = [
     "PredictConfig",
     "PrepareConfig",
     "SaveFormat",
+    "ServeConfig",
     "ShowConfig",
     "TrainConfig",
     "TrajectoryConfig",
 ]
 
 Align = Literal["none", "median", "scale", "scale-shift", "scale-shift-disparity"]
-SaveFormat = Literal["png", "colour", "npy", "ply", "glb"]
+SaveFormat = Literal["png", "colour", "npy", "ply", "glb", "mesh", "mesh-ply"]
 
 
 @dataclass
@@ -53,7 +54,11 @@ class PredictConfig:
     out: str | None = None
     """Folder of the results; by default beside each input."""
     save: tuple[SaveFormat, ...] = ("png", "colour")
-    """What to write: 16-bit depth png in mm, colour map, npy in metres, ply or glb point cloud; commas between."""
+    """What to write: 16-bit depth png in mm, colour map, npy in metres; ply or glb: point cloud; mesh: textured glb;
+    mesh-ply; commas between. What is 3-D is upright in viewers: metres, x right, y up, the camera looks along -z."""
+    max_points: int = 1_000_000
+    """Points of a cloud or corners of a mesh at most: a larger photo gives every 2nd, 3rd, ... pixel of both axes.
+    A million are 15 MB of ply, 24 MB of glb, 45 MB of mesh and its texture."""
     focal_px: float | None = None
     """Focal length of the photo in pixels of its own size."""
     fov_deg: float | None = None
@@ -223,6 +228,29 @@ class OdometryConfig:
     """Where the network runs: cpu, cuda or cuda:N; by default the fastest that is there."""
     threads: int | None = None
     """CPU threads; by default all cores. The path does not depend on it."""
+
+
+@dataclass
+class ServeConfig:
+    """A page in the browser that turns photos into depth, and the same over an API."""
+
+    model: str = "mobile"
+    """The model that is chosen at first: a shipped name, a .onnx, a .safetensors, a run folder, or hf:NAME. Visitors
+    choose between it and the shipped ones."""
+    host: str = "127.0.0.1"
+    """Address to listen at. The default is for this machine alone; 0.0.0.0 lets in all who can reach it, unasked."""
+    port: int = 7860
+    """Port to listen at; 0 takes a free one."""
+    max_upload_mb: int = 50
+    """Megabytes of a photo's file at most."""
+    max_megapixels: float = 50.0
+    """Million pixels of a photo at most; 89.5 is the limit of every command."""
+    waiting: int = 64
+    """Requests that may wait while two are worked on; more are turned away."""
+    device: str | None = None
+    """Where the network runs: cpu, cuda or cuda:N; by default the fastest that is there."""
+    threads: int | None = None
+    """CPU threads of the network; by default all cores."""
 
 
 @dataclass

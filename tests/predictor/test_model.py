@@ -172,17 +172,6 @@ def test_save_refuses_before_it_writes(model: DepthModel, tmp_path: Path) -> Non
     ]  # fmt: skip
 
 
-def test_points_project_back_to_their_pixels(model: DepthModel) -> None:
-    image = RNG.integers(0, 256, (12, 16, 3), dtype=np.uint8)
-    prediction = model.predict(image, focal_px=20.0)
-    points, colours = prediction.points()
-    np.testing.assert_array_equal(colours.reshape(12, 16, 3), image)
-    np.testing.assert_array_equal(points[:, 2].reshape(12, 16), prediction.depth)
-    pixels = points @ prediction.K.T
-    pixels = (pixels[:, :2] / pixels[:, 2:]).reshape(12, 16, 2)
-    np.testing.assert_allclose(pixels[7, 3], [3, 7], atol=1e-4)
-
-
 # --- loading --------------------------------------------------------------------------------------------
 
 

@@ -50,7 +50,9 @@ class Predict(JobCommand):
         results: Iterable[FileResult] = without_photo
         if paths:
             model = load_model(job.model, job.device, job.threads)
-            photos = predict_many(model, paths, job.out, job.save, job.focal_px, job.fov_deg, self.overwrite)
+            photos = predict_many(
+                model, paths, job.out, job.save, job.focal_px, job.fov_deg, self.overwrite, job.max_points
+            )
             results = chain(without_photo, photos)
         with image_progress("predict") as on_progress:
             for done, result in enumerate(results, start=1):

@@ -1,4 +1,9 @@
-"""Coloured point clouds on disk: PLY in camera axes, GLB upright for viewers."""
+"""Coloured point clouds on disk, PLY and GLB, upright in viewers.
+
+Points are handed over in camera axes (x right, y down, z forward) and written in glTF's: x right, y up, the camera at
+the origin looking along -z. PLY knows no up, but its viewers (MeshLab, CloudCompare, Open3D) begin with y up and look
+along -z, too.
+"""
 
 from __future__ import annotations
 
@@ -9,56 +14,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthnet.errors import ShapeError
-from depthnet.io.files import atomic_path
+from depthnet.io.glb import Glb
+from depthnet.io.images import RGB
+from depthnet.io.ply import write_ply
 
-_PLY_VERTEX = np.dtype([("xyz", "<f4", 3), ("rgb", "u1", 3)])
+AXES_COMMENT = "depthnet: metres; x right, y up, camera at the origin looking along -z; (x, -y, -z) are camera axes"
+"""What a PLY file says about its axes."""
 
 
-def write_points_ply(
-    path: str | Path, points: NDArray[np.floating[Any]], colours: NDArray[np.uint8], overwrite: bool = True
-) -> None:
-    """Write a coloured point cloud as binary little-endian PLY, in the axes of the points.
+def turn_upright(points: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """From camera axes to those of the files, (x, -y, -z), and back; (..., 3), metres."""
+    turned: NDArray[np.float32] = np.asarray(points, np.float32) * np.array([1, -1, -1], np.float32)
+    return turned
 
-    depthnet's points have OpenCV camera axes (x right, y down, z forward), so that the file can be compared
-    with other clouds of that camera; a viewer with y up shows it upside down until it is turned.
+
+def write_points_ply(path: str | Path, points: NDArray[np.floating[Any]], colours: RGB, overwrite: bool = True) -> None:
+    """Write a coloured point cloud as binary PLY, 15 bytes for each point.
 
     Args:
         path: the file.
-        points: metres, (N, 3).
+        points: metres in camera axes, (N, 3).
         colours: 8-bit RGB, (N, 3).
         overwrite: False raises when the file is there already.
 
     Raises:
         ShapeError: if a shape differs.
         InputError: if the file cannot be written.
-
-    Source: G. Turk, The PLY Polygon File Format, 1994.
     """
-    _check_cloud(points, colours)
-    vertices = np.empty(len(points), _PLY_VERTEX)
-    vertices["xyz"] = points
-    vertices["rgb"] = colours
-    header = ["ply", "format binary_little_endian 1.0",
-              "comment depthnet: metres; camera axes x right, y down, z forward",
-              f"element vertex {len(points)}",
-              *(f"property float {axis}" for axis in "xyz"),
-              *(f"property uchar {colour}" for colour in ("red", "green", "blue")),
-              "end_header", ""]  # fmt: skip
-    with atomic_path(path, overwrite) as temporary, temporary.open("wb") as file:
-        file.write("\n".join(header).encode("ascii"))
-        file.write(vertices.tobytes())
+    check_points(points, colours)
+    write_ply(path, turn_upright(points), colours, comment=AXES_COMMENT, overwrite=overwrite)
 
 
-def write_points_glb(
-    path: str | Path, points: NDArray[np.floating[Any]], colours: NDArray[np.uint8], overwrite: bool = True
-) -> None:
-    """Write a coloured point cloud as GLB, upright in any glTF viewer.
-
-    glTF has y up and looks along -z, so a point (x, y, z) of the camera is written as (x, -y, -z).
+def write_points_glb(path: str | Path, points: NDArray[np.floating[Any]], colours: RGB, overwrite: bool = True) -> None:
+    """Write a coloured point cloud as GLB, 24 bytes for each point; its colours are stored in linear light.
 
     Args:
         path: the file.
-        points: metres, (N, 3), OpenCV camera axes.
+        points: metres in camera axes, (N, 3).
         colours: 8-bit RGB, (N, 3).
         overwrite: False raises when the file is there already.
 
@@ -66,19 +58,20 @@ def write_points_glb(
         ShapeError: if a shape differs or there is no point.
         InputError: if the file cannot be written.
     """
-    _check_cloud(points, colours)
+    check_points(points, colours)
     if len(points) == 0:
         raise ShapeError("points has shape (0, 3): a GLB file needs at least one point.")
-    import trimesh
-
-    upright = np.asarray(points, np.float32) * np.array([1.0, -1.0, -1.0], np.float32)
-    cloud = trimesh.PointCloud(upright, colors=colours)  # type: ignore[no-untyped-call]
-    blob = trimesh.Scene(cloud).export(file_type="glb")  # type: ignore[no-untyped-call]
-    with atomic_path(path, overwrite) as temporary:
-        temporary.write_bytes(blob)
+    glb = Glb(turn_upright(points))
+    glb.add_colours(colours)
+    glb.write(path, overwrite)
 
 
-def _check_cloud(points: NDArray[Any], colours: NDArray[Any]) -> None:
+def check_points(points: NDArray[Any], colours: NDArray[Any]) -> None:
+    """Refuse what are no coloured points.
+
+    Raises:
+        ShapeError: if a shape or type differs.
+    """
     if points.ndim != 2 or points.shape[1] != 3:
         raise ShapeError(f"points has shape {points.shape}; expected (N, 3).")
     if colours.shape != points.shape or colours.dtype != np.uint8:

@@ -16,7 +16,15 @@ import numpy as np
 from depthnet.errors import DepthNetError, InputError
 from depthnet.io.images import IMAGE_SUFFIXES, LoadedImage, read_image
 from depthnet.predictor.model import DepthModel, check_camera
-from depthnet.predictor.prediction import DEFAULT_FORMATS, OUTPUT_NAMES, Prediction, output_paths, refuse_existing
+from depthnet.predictor.prediction import (
+    DEFAULT_FORMATS,
+    MAX_POINTS,
+    OUTPUT_NAMES,
+    Prediction,
+    check_max_points,
+    output_paths,
+    refuse_existing,
+)
 
 # Photos decoded ahead of the network, and results waiting behind it: enough to keep all three busy.
 _QUEUE = 2
@@ -132,6 +140,7 @@ def predict_many(
     focal_px: float | None = None,
     fov_deg: float | None = None,
     overwrite: bool = False,
+    max_points: int = MAX_POINTS,
 ) -> Iterator[FileResult]:
     """Predict and write photos one after another, and give a result for each, in order.
 
@@ -146,18 +155,20 @@ def predict_many(
         focal_px: focal length in pixels, the same for all photos.
         fov_deg: horizontal field of view in degrees, the same for all photos.
         overwrite: replace results that are there.
+        max_points: points of a cloud or corners of a mesh at most.
 
     Raises:
-        InputError: before any work, as :func:`plan_outputs` and for a focal length out of range.
+        InputError: before any work, as :func:`plan_outputs` and for a focal length or ``max_points`` out of range.
     """
     check_camera(focal_px, fov_deg)
+    check_max_points(max_points)
     folders = plan_outputs(paths, out, formats, overwrite)
 
     def write(path: Path, folder: Path, outcome: tuple[Prediction, float] | DepthNetError) -> FileResult:
         if isinstance(outcome, DepthNetError):
             return FileResult(path, outcome)
         try:
-            written = outcome[0].save(folder, formats, overwrite)
+            written = outcome[0].save(folder, formats, overwrite, max_points)
         except DepthNetError as error:
             return FileResult(path, error)
         return _result(path, written, *outcome)
@@ -196,6 +207,7 @@ def predict_files(
     focal_px: float | None = None,
     fov_deg: float | None = None,
     overwrite: bool = False,
+    max_points: int = MAX_POINTS,
     on_result: Callable[[FileResult], None] | None = None,
 ) -> list[FileResult]:
     """Predict files, folders and globs, write the results and report on each.
@@ -208,6 +220,7 @@ def predict_files(
         focal_px: focal length in pixels, the same for all photos.
         fov_deg: horizontal field of view in degrees, the same for all photos.
         overwrite: replace results that are there.
+        max_points: points of a cloud or corners of a mesh at most.
         on_result: called with each result as soon as it is there, in order, in this thread.
 
     Returns:
@@ -218,7 +231,7 @@ def predict_files(
     """
     results = []
     paths, failed = expand_inputs(inputs)
-    for result in chain(failed, predict_many(model, paths, out, formats, focal_px, fov_deg, overwrite)):
+    for result in chain(failed, predict_many(model, paths, out, formats, focal_px, fov_deg, overwrite, max_points)):
         results.append(result)
         if on_result is not None:
             on_result(result)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from depthnet.config import PredictConfig
 from depthnet.errors import InputError
-from depthnet.geometry.camera import depth_to_points
+from depthnet.geometry.surface import Surface, depth_to_surface
 from depthnet.io.depth import write_depth_colour, write_depth_npy, write_depth_png
 from depthnet.io.images import RGB
+from depthnet.io.mesh import Mesh, write_mesh_glb, write_mesh_ply
 from depthnet.io.pointcloud import write_points_glb, write_points_ply
 
 #: Format of ``--save`` -> what follows the photo's stem in the name of its file.
@@ -22,8 +27,11 @@ OUTPUT_NAMES = {
     "npy": "_depth.npy",
     "ply": "_points.ply",
     "glb": "_points.glb",
+    "mesh": "_mesh.glb",
+    "mesh-ply": "_mesh.ply",
 }
-DEFAULT_FORMATS = ("png", "colour")
+DEFAULT_FORMATS = PredictConfig.save
+MAX_POINTS = PredictConfig.max_points
 
 
 @dataclass(frozen=True)
@@ -49,21 +57,68 @@ class Prediction:
         middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
         return np.array([[self.focal_px, 0, middle_x], [0, self.focal_px, middle_y], [0, 0, 1]], np.float32)
 
-    def points(self) -> tuple[NDArray[np.float32], RGB]:
-        """The photo as a point cloud: metres (N, 3) in camera axes (x right, y down, z forward), and RGB (N, 3)."""
-        points = depth_to_points(self.depth[None, None], self.K[None])[0].reshape(3, -1).T
-        return points, self.image.reshape(-1, 3)
+    def points(self, max_points: int = MAX_POINTS, flying: bool = False) -> tuple[NDArray[np.float32], RGB]:
+        """The photo as a point cloud.
+
+        Args:
+            max_points: a photo with more pixels gives every second, third, ... of each row and column.
+            flying: keep the pixels that fly between two surfaces, too; the rule: :mod:`depthnet.geometry.surface`.
+
+        Returns:
+            Metres in camera axes (x right, y down, z forward), (N, 3), and RGB, (N, 3), row by row.
+
+        Raises:
+            InputError: if ``max_points`` is not positive.
+        """
+        surface, stride = self._surface(max_points)
+        kept = np.ones_like(surface.solid) if flying else surface.solid
+        return surface.points[kept], self.image[::stride, ::stride][kept]
+
+    def mesh(self, max_points: int = MAX_POINTS) -> Mesh:
+        """The photo as triangles between neighbouring pixels, cut at the edges of surfaces, with the photo on them.
+
+        Args:
+            max_points: as in :meth:`points`; the photo on the triangles stays whole.
+
+        Raises:
+            InputError: if ``max_points`` is not positive.
+        """
+        surface, stride = self._surface(max_points)
+        faces = surface.faces()
+        used = np.zeros(surface.solid.size, bool)
+        used[faces] = True
+        y, x = np.divmod(np.flatnonzero(used), surface.solid.shape[1])
+        uv = (stride * np.stack([x, y], axis=1) + 0.5) / self.image.shape[1::-1]
+        return Mesh(
+            surface.points[y, x],
+            (np.cumsum(used, dtype=np.int32) - 1)[faces],
+            self.image[::stride, ::stride][y, x],
+            uv.astype(np.float32),
+            self.image,
+        )
+
+    def _surface(self, max_points: int) -> tuple[Surface, int]:
+        """Every so many-th pixel of each row and column as points, and how many."""
+        stride = grid_stride(self.depth.shape, max_points)
+        K = np.diag([1 / stride, 1 / stride, 1]) @ self.K
+        return depth_to_surface(self.depth[::stride, ::stride], K), stride
 
     def save(
-        self, out: str | Path, formats: str | Sequence[str] = DEFAULT_FORMATS, overwrite: bool = False
+        self,
+        out: str | Path,
+        formats: str | Sequence[str] = DEFAULT_FORMATS,
+        overwrite: bool = False,
+        max_points: int = MAX_POINTS,
     ) -> tuple[Path, ...]:
         """Write the results into a folder, as ``STEM_depth.png`` and so on (:data:`OUTPUT_NAMES`).
 
         Args:
             out: the folder, made when missing.
-            formats: any of ``png`` (16-bit millimetres), ``colour`` (picture with a metre scale), ``npy``
-                (float32 metres), ``ply`` (camera axes) and ``glb`` (upright for viewers); in one text, commas between.
+            formats: any of ``png`` (16-bit millimetres), ``colour`` (picture with a metre scale), ``npy`` (float32
+                metres), ``ply`` and ``glb`` (point cloud), ``mesh`` (GLB, with the photo as texture) and ``mesh-ply``;
+                in one text, commas between. What is 3-D has x right, y up, and the camera looks along -z.
             overwrite: replace files that are there; else one that is there stops it before any is written.
+            max_points: points of a cloud or corners of a mesh at most, see :meth:`points`.
 
         Returns:
             The written files, in the order of ``formats``.
@@ -74,17 +129,18 @@ class Prediction:
         targets = output_paths(self.stem, out, formats)
         if not overwrite:
             refuse_existing(targets.values())
+        points, mesh = cache(lambda: self.points(max_points)), cache(lambda: self.mesh(max_points))
+        writers: dict[str, Callable[[Path], None]] = {
+            "png": lambda path: write_depth_png(path, self.depth),
+            "colour": lambda path: write_depth_colour(path, self.depth),
+            "npy": lambda path: write_depth_npy(path, self.depth),
+            "ply": lambda path: write_points_ply(path, *points()),
+            "glb": lambda path: write_points_glb(path, *points()),
+            "mesh": lambda path: write_mesh_glb(path, mesh()),
+            "mesh-ply": lambda path: write_mesh_ply(path, mesh()),
+        }
         for name, path in targets.items():
-            if name == "png":
-                write_depth_png(path, self.depth)
-            elif name == "colour":
-                write_depth_colour(path, self.depth)
-            elif name == "npy":
-                write_depth_npy(path, self.depth)
-            elif name == "ply":
-                write_points_ply(path, *self.points())
-            else:
-                write_points_glb(path, *self.points())
+            writers[name](path)
         return tuple(targets.values())
 
 
@@ -103,6 +159,28 @@ def output_paths(stem: str, out: str | Path, formats: str | Iterable[str]) -> di
     if not formats:
         raise InputError(f"--save: nothing to write; choose from {', '.join(OUTPUT_NAMES)}.")
     return {name: Path(out) / f"{stem}{OUTPUT_NAMES[name]}" for name in formats}
+
+
+def grid_stride(size: tuple[int, ...], max_points: int) -> int:
+    """The smallest step over rows and columns of a (H, W) grid that leaves ``max_points`` or fewer.
+
+    Raises:
+        InputError: if ``max_points`` is not positive.
+    """
+    check_max_points(max_points)
+    height, width = size
+    steps = count(max(1, math.isqrt(height * width // max_points)))
+    return next(step for step in steps if -(-height // step) * -(-width // step) <= max_points)
+
+
+def check_max_points(max_points: int) -> None:
+    """Refuse a number of points that is not positive.
+
+    Raises:
+        InputError: saying so.
+    """
+    if max_points < 1:
+        raise InputError(f"--max-points {max_points}: give 1 or more.")
 
 
 def refuse_existing(targets: Iterable[Path]) -> None:
