@@ -30,6 +30,8 @@ class Curve:
     title: str
     points: Points
     """x and y of its points, (N, 2); N may be 0."""
+    cloud: Points | None = None
+    """x and y of dots beneath it, (N, 2)."""
 
 
 def learning_curve(title: str, runs: Sequence[PlannedRun], metric: str) -> Curve:
@@ -53,21 +55,27 @@ def _run_points(run: PlannedRun, metric: str) -> Points:
     return np.array(points, dtype=np.float64).reshape(-1, 2)
 
 
-def draw_curves(title: str, x_label: str, curves: Sequence[Curve]) -> str:
+def draw_curves(title: str, x_label: str, curves: Sequence[Curve], log: bool = False) -> str:
     """The picture as SVG text; curves without a point are left out.
 
     Args:
         title: what the y axis shows.
         x_label: what the x axis shows.
         curves: the lines.
+        log: equal ratios have equal lengths, on both axes; values that are not positive stand at their ends.
     """
     shown = [curve for curve in curves if len(curve.points)]
     left, top, right, bottom = BOX
     parts = [_text(left, 24, title, 16, _INK)]
     if shown:
-        both = np.concatenate([curve.points for curve in shown])
-        x, y = Axis(x_label, 0.0, max(float(both[:, 0].max()), 1.0)), Axis(title, *_widened(both[:, 1]))
+        both = np.concatenate([curve.points for curve in shown] + [c.cloud for c in shown if c.cloud is not None])
+        x_ends = _ratios(both[:, 0]) if log else (0.0, max(float(both[:, 0].max()), 1.0))
+        y_ends = _ratios(both[:, 1]) if log else _widened(both[:, 1])
+        x, y = Axis(x_label, *x_ends, log=log), Axis(title, *y_ends, log=log)
         parts += _axes(x, y)
+        for index, curve in enumerate(shown):
+            if curve.cloud is not None:
+                parts.append(_dots(_places(curve.cloud, x, y), _colour(index, len(shown))))
         for index, curve in enumerate(shown):
             parts.append(_line(_places(curve.points, x, y), _colour(index, len(shown)), index % 2 == 1))
         parts += _names(shown, [_places(curve.points[-1:], x, y)[0] for curve in shown])
@@ -84,14 +92,19 @@ def draw_curves(title: str, x_label: str, curves: Sequence[Curve]) -> str:
 def _places(points: Points, x: Axis, y: Axis) -> Points:
     """From values to pixels of the picture."""
     left, top, right, bottom = BOX
-    shares = np.array([(x.place(across), y.place(up)) for across, up in points])
-    return np.array([left, bottom]) + shares * np.array([right - left, top - bottom])
+    places = [(left + x.place(across) * (right - left), bottom - y.place(up) * (bottom - top)) for across, up in points]
+    return np.array(places)
 
 
 def _widened(values: Points) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     rim = 0.05 * (high - low) or 0.05
     return low - rim, high + rim
+
+
+def _ratios(values: Points) -> tuple[float, float]:
+    positive = values[values > 0]
+    return (float(positive.min()) / 1.05, float(positive.max()) * 1.05) if positive.size else (0.5, 2.0)
 
 
 def _axes(x: Axis, y: Axis) -> list[str]:
@@ -113,6 +126,11 @@ def _line(points: Points, colour: str, dashed: bool) -> str:
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     dash = ' stroke-dasharray="6 3"' if dashed else ""
     return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>'
+
+
+def _dots(points: Points, colour: str) -> str:
+    path = "".join(f"M{x:.0f} {y:.0f}h0" for x, y in points)
+    return f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="3" stroke-linecap="round" opacity="0.25"/>'
 
 
 def _names(curves: Sequence[Curve], ends: Sequence[Points]) -> list[str]:

@@ -76,5 +76,5 @@ def warp_by_disparity(right: Tensor, disparity_px: Tensor) -> tuple[Tensor, Tens
             "expected (B, C, H, W) and (B, 1, H, W)."
         )
     dtype = torch.promote_types(disparity_px.dtype, torch.float32)
-    x, y = pixel_grid(disparity_px.to(dtype)).split(1, dim=1)
-    return backwarp(right, torch.cat([x - disparity_px, y.expand_as(disparity_px)], dim=1))
+    grid = pixel_grid(disparity_px.to(dtype))
+    return backwarp(right, torch.cat([grid[:, :1] - disparity_px, grid[:, 1:].expand_as(disparity_px)], dim=1))
