@@ -14,12 +14,12 @@ ROOT = Path(depthnet.__file__).resolve().parent
 
 #: Floors from the ground up. A room imports from lower floors, from itself, or from a room before it on its floor.
 FLOORS = (
-    ("errors", "cores", "compile", "train_config", "config", "options", "geometry", "losses", "metrics", "alignment"),
+    ("errors", "cores", "timing", "compile", "train_config", "config", "options", "geometry", "losses", "metrics", "alignment"),
     ("io", "networks"),
     ("data", "prepare", "checkpoint", "onnx_file"),
     (
-        "predictor", "training", "evaluation", "odometry", "check", "show", "report", "export", "describe",
-        "benchmark", "experiment",
+        "predictor", "training", "evaluation", "odometry", "check", "pages", "report", "export", "describe",
+        "benchmark", "experiment", "show",
     ),
     ("cli", "__init__", "__main__"),
 )  # fmt: skip

@@ -15,8 +15,8 @@ from depthnet.config import ShowConfig
 from depthnet.errors import InputError
 from depthnet.io.depth import write_depth_npy, write_depth_png
 from depthnet.show import build_page, show_path
-from depthnet.show.page import Page, Row
-from depthnet.show.sheet import draw_sheet
+from depthnet.pages.page import Page, Row
+from depthnet.pages.sheet import draw_sheet
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from depthnet.experiment.plan import Plan, fill_paths, missing_paths
 from depthnet.experiment.record import MODEL_FILE
 from depthnet.experiment.suite import Pictures
 from depthnet.io.depth import colour_range, colourise_depth
+from depthnet.pages.page import Page, Row
+from depthnet.pages.panels import resize_for_show
+from depthnet.pages.sheet import draw_sheet
 from depthnet.predictor import load_model
-from depthnet.show.page import Page, Row
-from depthnet.show.panels import resize_for_show
-from depthnet.show.sheet import draw_sheet
 
 PANEL_HEIGHT = 150
 #: Seed of the rooms that are shown: those of a training tree usually have another.

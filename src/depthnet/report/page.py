@@ -12,12 +12,12 @@ from depthnet import __version__
 from depthnet.config import EvaluateConfig
 from depthnet.evaluation import Evaluation
 from depthnet.metrics import METRICS
+from depthnet.pages.web import html_document
 from depthnet.report.cases import cases_section
 from depthnet.report.facts import ModelReport
 from depthnet.report.plots import distance_section, drift_section, error_section
 from depthnet.report.style import STYLE
 from depthnet.report.tables import Column, build_table, number
-from depthnet.show.web import html_document
 
 UNITS = {"sq_rel": "m", "rmse": "m", "silog": "%"}
 """Unit of a metric; the others have none."""

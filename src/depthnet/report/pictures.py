@@ -12,8 +12,8 @@ from PIL import Image
 from depthnet.errors import DepthNetError
 from depthnet.io.depth import colour_range, colourise_depth
 from depthnet.io.images import RGB
-from depthnet.show.panels import image_panel, panel_size, resize_for_show, shown_pixels, take_pixels
-from depthnet.show.web import inline_picture
+from depthnet.pages.panels import image_panel, panel_size, resize_for_show, shown_pixels, take_pixels
+from depthnet.pages.web import inline_picture
 
 ERROR_LIMIT = 0.5
 """Relative error of the strongest colour: the same on every picture of every report, so that they can be compared."""

@@ -13,12 +13,12 @@ from pathlib import Path
 from depthnet.config import ShowConfig
 from depthnet.errors import InputError
 from depthnet.io.files import atomic_path
+from depthnet.pages.page import Page
+from depthnet.pages.sheet import draw_sheet
+from depthnet.pages.web import page_to_html
 from depthnet.show.dataset import build_dataset_page
 from depthnet.show.depth_map import build_depth_page, is_depth_map
-from depthnet.show.page import Page
-from depthnet.show.sheet import draw_sheet
 from depthnet.show.trajectory import build_trajectory_page, is_trajectory
-from depthnet.show.web import page_to_html
 
 __all__ = ["KINDS", "Kind", "Page", "Shown", "build_page", "show_path", "write_page"]
 

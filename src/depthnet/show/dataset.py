@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from depthnet.data.samples import DepthDataset, RawSample
 from depthnet.errors import DepthNetError, MissingTierError
 from depthnet.io.depth import colour_range
-from depthnet.show.page import Page, Row
-from depthnet.show.panels import alignment_panel, depth_panel, image_panel, known_panel, panel_size
+from depthnet.pages.page import Page, Row
+from depthnet.pages.panels import alignment_panel, depth_panel, image_panel, known_panel, panel_size
 
 HEADINGS = ("image", "depth", "depth on the image", "known pixels")
 

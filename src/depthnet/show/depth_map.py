@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from depthnet.io.depth import colour_range, colourise_depth, draw_scale_bar, read_depth
+from depthnet.pages.page import Page, Row
 from depthnet.show.dataset import describe_depth
-from depthnet.show.page import Page, Row
 
 SUFFIXES = (".png", ".npy", ".npz", ".pgm", ".tif", ".tiff")
 LARGEST = 1600

@@ -13,9 +13,9 @@ from PIL import Image, ImageDraw, ImageFont
 from depthnet.data.samples import DepthDataset, RawSample
 from depthnet.errors import InputError
 from depthnet.io.trajectory import Trajectory, read_trajectory
+from depthnet.pages.page import Page, Row
+from depthnet.pages.panels import depth_panel, image_panel, panel_size
 from depthnet.show.dataset import describe_depth, shared_range
-from depthnet.show.page import Page, Row
-from depthnet.show.panels import depth_panel, image_panel, panel_size
 
 SUFFIXES = (".txt", ".tum", ".kitti", ".part")
 SIZE, MARGIN = 300, 26

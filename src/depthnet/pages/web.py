@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 from html import escape
 from typing import Any
 
 from PIL import Image
 
-from depthnet.show.page import Page, Row
+from depthnet.pages.page import Page, Panel, Row
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _STYLE = """
@@ -35,20 +36,25 @@ def page_to_html(page: Page) -> str:
     rows = "\n".join(_row(row, page.headings) for row in page.rows)
     notes = "\n".join(f"<p>{escape(note)}</p>" for note in page.notes)
     body = f"<h1>{escape(page.title)}</h1>\n<p>{escape(page.subtitle)}</p>\n{rows}\n{notes}"
-    return html_document(page.title, _STYLE, body)
+    return html_document(page.title, _STYLE + page.style, body, page.script)
 
 
-def html_document(title: str, style: str, body: str) -> str:
-    """A whole document; its policy makes the browser itself refuse scripts and everything that is not in the file.
+def html_document(title: str, style: str, body: str, script: str = "") -> str:
+    """A whole document; its policy makes the browser itself refuse all that is not in the file, and any other script.
 
     Args:
         title: plain text.
         style: CSS.
         body: HTML; all text in it is escaped already.
+        script: JavaScript that runs at the end; none: no script runs at all.
     """
+    policy = _POLICY
+    if script:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+        policy, body = f"{policy}; script-src 'sha256-{digest}'", f"{body}\n<script>{script}</script>"
     head = (
         '<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         f"<title>{escape(title)}</title>\n"
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{style}</style>'
     )
@@ -68,9 +74,15 @@ def inline_picture(picture: Image.Image, format: str = "PNG", **options: Any) ->
     return f"data:image/{format.lower()};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
+def _panel(panel: Panel, alt: str) -> str:
+    if isinstance(panel, Image.Image):
+        return f'<img alt="{escape(alt)}" src="{inline_picture(panel)}">'
+    return panel.html(alt)
+
+
 def _row(row: Row, headings: tuple[str, ...]) -> str:
     figures = "\n".join(
-        f'<figure><img alt="{escape(heading)} of {escape(row.title)}" src="{inline_picture(panel)}">'
+        f"<figure>{_panel(panel, f'{heading} of {row.title}' if row.title else heading)}"
         f"<figcaption>{escape(heading)}</figcaption></figure>"
         for heading, panel in zip(headings, row.panels)
     )

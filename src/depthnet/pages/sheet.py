@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import textwrap
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 from PIL import Image, ImageDraw, ImageFont
 
-from depthnet.show.page import Page, Row
+from depthnet.pages.page import Page, Row, panel_picture
 
 MARGIN, GAP = 24, 10
 _PAPER, _INK, _SOFT, _RED, _LINE = "#ffffff", "#0f172a", "#64748b", "#b91c1c", "#e2e8f0"
 _TITLE, _TEXT, _SMALL = 26, 15, 13
 _NARROWEST = 480
 
+Panels: TypeAlias = tuple[Image.Image, ...]
+
 
 def draw_sheet(page: Page) -> Image.Image:
     """Draw title, panels and captions of a page."""
-    columns = _column_widths(page)
+    pictures = [tuple(panel_picture(panel) for panel in row.panels) for row in page.rows]
+    columns = _column_widths(page, pictures)
     width = max(sum(columns) + GAP * (len(columns) - 1), _NARROWEST)
     head = [(page.title, _TITLE, _INK), (page.subtitle, _TEXT, _SOFT)]
     lines = [(line, size, ink) for text, size, ink in head for line in _wrap(text, size, width)]
     notes = [line for note in page.notes for line in _wrap(note, _SMALL, width)]
-    rows = [_draw_row(row, columns, width) for row in page.rows]
+    rows = [_draw_row(row, panels, columns, width) for row, panels in zip(page.rows, pictures)]
     top = sum(_line_height(size) for _, size, _ in lines) + 14
     headings = _line_height(_SMALL) + 4
     height = top + headings + sum(row.height + 18 for row in rows) + _line_height(_SMALL) * len(notes)
@@ -45,18 +48,18 @@ def draw_sheet(page: Page) -> Image.Image:
     return sheet
 
 
-def _draw_row(row: Row, columns: list[int], width: int) -> Image.Image:
+def _draw_row(row: Row, panels: Panels, columns: list[int], width: int) -> Image.Image:
     """Panels, a line with the name and the facts, and a thin rule below."""
     title = _wrap(row.title, _TEXT, width) if row.title else []
     if row.error is not None:
         text, ink = _wrap(f"cannot be read: {row.error}", _TEXT, width), _RED
     else:
         text, ink = _wrap("   ".join(row.facts), _SMALL, width), _SOFT
-    panels = max((panel.height for panel in row.panels), default=0)
-    height = panels + 6 + _line_height(_TEXT) * (len(title) + len(text)) + 4
+    top = max((panel.height for panel in panels), default=0) + 6
+    height = top + _line_height(_TEXT) * (len(title) + len(text)) + 4
     picture = Image.new("RGB", (width, height), _PAPER)
-    draw, y = ImageDraw.Draw(picture), panels + 6
-    for panel, x in zip(row.panels, _column_starts(columns)):
+    draw, y = ImageDraw.Draw(picture), top
+    for panel, x in zip(panels, _column_starts(columns)):
         picture.paste(panel, (x, 0))
     for line in title:
         draw.text((0, y), line, fill=_INK, font=_font(_TEXT))
@@ -68,10 +71,10 @@ def _draw_row(row: Row, columns: list[int], width: int) -> Image.Image:
     return picture
 
 
-def _column_widths(page: Page) -> list[int]:
+def _column_widths(page: Page, pictures: list[Panels]) -> list[int]:
     widths = [0] * len(page.headings)
-    for row in page.rows:
-        for place, panel in enumerate(row.panels):
+    for panels in pictures:
+        for place, panel in enumerate(panels):
             widths[place] = max(widths[place], panel.width)
     return [width or 160 for width in widths]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from depthnet.show.panels import (
+from depthnet.pages.panels import (
     EDGE_COLOUR,
     alignment_panel,
     depth_panel,

@@ -3,8 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
 
 from PIL import Image
+
+
+class Drawn(Protocol):
+    """A panel that is more than a picture on an HTML page: a chart, a table, a view that turns."""
+
+    def picture(self) -> Image.Image:
+        """The panel for a page that is a picture."""
+
+    def html(self, alt: str) -> str:
+        """The panel for an HTML page; ``alt`` says what it shows, plain text."""
+
+
+Panel: TypeAlias = Image.Image | Drawn
+
+
+def panel_picture(panel: Panel) -> Image.Image:
+    """The picture of any panel."""
+    return panel if isinstance(panel, Image.Image) else panel.picture()
 
 
 @dataclass(frozen=True)
@@ -15,7 +34,7 @@ class Row:
     """Name of the sample; empty where the page is about one thing."""
     facts: tuple[str, ...]
     """What is known about it, each a few words."""
-    panels: tuple[Image.Image, ...]
+    panels: tuple[Panel, ...]
     """Pictures, in the order of the page's headings; empty where the sample cannot be read."""
     error: str | None = None
     """Why it cannot be read."""
@@ -32,6 +51,10 @@ class Page:
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = field(default=())
     """How to read the panels."""
+    style: str = ""
+    """CSS that its panels need on an HTML page."""
+    script: str = ""
+    """JavaScript that its panels need on an HTML page."""
 
     @property
     def errors(self) -> list[str]:
