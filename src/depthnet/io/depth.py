@@ -158,10 +158,16 @@ def colourise_depth(
     depth = _check_map(depth)
     shown = _shown(depth, valid)
     low, high = colour_range(depth, shown, min_depth, max_depth)
-    nearness = (high - np.where(shown, depth, high)) / (high - low)
-    colours = _turbo_table()[np.rint(np.clip(nearness, 0.0, 1.0) * 255.0).astype(np.uint8)]
+    colours = np.take(colour_table(), colour_levels(np.where(shown, depth, high), low, high), axis=0)
     colours[~shown] = _UNKNOWN_COLOUR
     return colours
+
+
+def colour_levels(depth: NDArray[np.floating[Any]], low: float, high: float) -> NDArray[np.uint8]:
+    """Places of known depth in :func:`colour_table`: 255 at ``low`` metres or less, 0 at ``high`` or more."""
+    nearness = (high - depth) / (high - low)
+    levels: NDArray[np.uint8] = np.rint(np.clip(nearness, 0.0, 1.0) * 255.0).astype(np.uint8)
+    return levels
 
 
 def write_depth_colour(
@@ -242,8 +248,8 @@ def colour_range(
     return low, high
 
 
-def _turbo_table() -> RGB:
-    """256 colours from blue to red, (256, 3), without Turbo's ends, which are close to black."""
+def colour_table() -> RGB:
+    """256 colours from blue, far, to red, near, (256, 3), without Turbo's ends, which are close to black."""
     t = np.linspace(0.06, 0.96, 256)
     colours = _TURBO @ np.stack([t**power for power in range(6)])
     return np.ascontiguousarray(np.rint(np.clip(colours, 0.0, 1.0) * 255.0).astype(np.uint8).T)
@@ -267,7 +273,7 @@ def draw_scale_bar(low: float, high: float, height: int) -> Image.Image:
     bar = Image.new("RGB", (text_left + text_width + margin // 2, height), _PAPER)
     draw = ImageDraw.Draw(bar)
     top, bottom = margin, height - 1 - margin
-    colours = _turbo_table()[np.rint(np.linspace(0.0, 255.0, bottom - top + 1)).astype(np.uint8)]
+    colours = colour_table()[np.rint(np.linspace(0.0, 255.0, bottom - top + 1)).astype(np.uint8)]
     bar.paste(Image.fromarray(np.ascontiguousarray(np.repeat(colours[:, None], width, axis=1))), (margin, top))
     for tick, label in zip(ticks, labels, strict=True):
         y = round(bottom - (tick - low) / (high - low) * (bottom - top))

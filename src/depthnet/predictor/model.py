@@ -49,24 +49,42 @@ class DepthModel:
         Raises:
             InputError: if the photo cannot be read, or a focal length or angle is out of range.
         """
+        photo = image if isinstance(image, LoadedImage) else read_image(image)
+        focal, source = self.choose_focal(photo.image.shape[:2], focal_px, fov_deg, photo.focal_px)
+        return Prediction(self.depth(photo.image, focal), photo.image, focal, source, photo.stem)
+
+    def choose_focal(
+        self, size: tuple[int, ...], focal_px: float | None, fov_deg: float | None, exif_px: float | None
+    ) -> tuple[float, str]:
+        """The focal length that the metres of a photo rest on.
+
+        Args:
+            size: (H, W) of the photo.
+            focal_px: what the user says, pixels; None for nothing.
+            fov_deg: the horizontal field of view instead, degrees.
+            exif_px: what the photo's file says, pixels.
+
+        Returns:
+            Pixels of the photo, and where they come from.
+
+        Raises:
+            InputError: if the model gives no metres, or a focal length or angle is out of range.
+        """
         check_camera(focal_px, fov_deg)
         if self.info.kind == "affine_invariant":
             raise InputError(
                 f"{self.info.name}: gives inverse depth up to scale and shift, not metres; choose a metric model. "
                 "`depthnet evaluate --align scale-shift` scores it."
             )
-        photo = image if isinstance(image, LoadedImage) else read_image(image)
-        height, width = photo.image.shape[:2]
+        height, width = size
         if focal_px is not None:
-            focal, source = float(focal_px), "--focal-px"
-        elif fov_deg is not None:
-            focal, source = focal_from_fov(fov_deg, width), "--fov-deg"
-        elif photo.focal_px is not None:
-            focal, source = photo.focal_px, "EXIF"
-        else:
-            focal = training_view_focal(height, width, self.info.training_focal_px, self.info.input_size)
-            source = "assumed view" if self.runtime.own_size else "training camera"
-        return Prediction(self.depth(photo.image, focal), photo.image, focal, source, photo.stem)
+            return float(focal_px), "--focal-px"
+        if fov_deg is not None:
+            return focal_from_fov(fov_deg, width), "--fov-deg"
+        if exif_px is not None:
+            return exif_px, "EXIF"
+        focal = training_view_focal(height, width, self.info.training_focal_px, self.info.input_size)
+        return focal, "assumed view" if self.runtime.own_size else "training camera"
 
     def depth(self, image: RGB, focal_px: float | None = None) -> NDArray[np.float32]:
         """Depth in metres of an RGB photo (H, W, 3) uint8, at its own size (H, W).

@@ -35,6 +35,11 @@ class Runtime:
     own_size: bool = False
     """Takes a photo at its own size and resizes it by its own rule; it knows no training camera."""
 
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the processor runs it."""
+        return self.name.lower().endswith("cpu")
+
 
 def load_runtime(path: Path, device: str | None, threads: int | None) -> Runtime:
     """Load a model file for running.

@@ -1,0 +1,162 @@
+"""Write a video one frame at a time, with exact times, into a file that a stop leaves playable.
+
+H.264 in MP4 (4:2:0, BT.709), which has even sides: the last column or row of an odd side is shown twice. No sound.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from depthnet.errors import InputError
+from depthnet.io.images import RGB
+from depthnet.io.video import import_av
+
+if TYPE_CHECKING:
+    import av
+
+_ENCODERS = ("libx264", "libopenh264")
+# Without B-frames the first picture has time 0 also in the fragments of a file that was never finalised.
+_X264 = {"preset": "ultrafast", "crf": "20", "bf": "0"}
+_SECONDS_PER_KEYFRAME = 2
+_BT709, _LIMITED_RANGE = 1, 1
+
+
+class VideoWriter:
+    """Writes a video while its frames are made: they go to ``NAME.part``, which becomes ``NAME`` on closing.
+
+    As a context manager it closes also on an error or Ctrl-C, so that the frames so far are kept in a file that plays.
+    Nothing is left of a video without a frame. After a kill ``NAME.part`` plays up to its last two seconds.
+    """
+
+    def __init__(
+        self, path: str | Path, size: tuple[int, int], time_base: Fraction, rate: Fraction, overwrite: bool = True
+    ) -> None:
+        """Begin a file.
+
+        Args:
+            path: the file (.mp4); its folder is made when missing.
+            size: (H, W) of the frames.
+            time_base: seconds of which all times are multiples.
+            rate: frames per second on average.
+            overwrite: False raises when the file, or the part of a killed run, is there already.
+
+        Raises:
+            InputError: if it is, the folder refuses the file or the encoder the size.
+            MissingTierError: if PyAV is not installed.
+        """
+        av = import_av(path)
+        from av.video.reformatter import VideoReformatter
+
+        self.path, self.size, self.time_base = Path(path), size, time_base
+        self.part = self.path.with_name(f"{self.path.name}.part")
+        self.count = 0
+        self._closed = False
+        self._to_yuv = VideoReformatter()
+        for file in (self.path, self.part):
+            if file.exists() and not overwrite:
+                raise InputError(f"{file}: exists already; pass --overwrite to replace it, or another --out.")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Fragments while it grows, an ordinary file once it is closed.
+            options = {"movflags": "hybrid_fragmented"}
+            self._container = av.open(f"file:{self.part.absolute()}", "w", format="mp4", options=options)
+        except (OSError, av.error.FFmpegError) as error:
+            raise self._refused(error) from error
+        try:
+            self._stream = self._add_stream(rate)
+        except av.error.FFmpegError as error:
+            self.close()
+            raise InputError(
+                f"{self.path}: no video of {size[1]} x {size[0]} can be encoded ({error.strerror}); "
+                "resize the input first."
+            ) from error
+
+    def append(self, image: RGB, time_s: Fraction) -> None:
+        """Write the next frame.
+
+        Args:
+            image: 8-bit RGB, (H, W, 3), of the size given at the beginning.
+            time_s: seconds, later than the one before.
+
+        Raises:
+            InputError: if the disk refuses it.
+        """
+        from av import VideoFrame as Picture
+        from av.error import FFmpegError
+        from av.video.reformatter import ColorRange, Colorspace
+
+        odd = [(0, side % 2) for side in self.size]
+        pixels = np.pad(image, [*odd, (0, 0)], mode="edge") if any(map(any, odd)) else image
+        frame = self._to_yuv.reformat(
+            Picture.from_ndarray(pixels, format="rgb24"), format="yuv420p",
+            dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG,
+        )  # fmt: skip
+        frame.pts, frame.time_base = round(time_s / self.time_base), self.time_base
+        try:
+            self._container.mux(self._stream.encode(frame))
+        except (OSError, FFmpegError) as error:
+            raise self._refused(error) from error
+        self.count += 1
+
+    def close(self) -> None:
+        """Finish the file and give it its name; a second time it does nothing.
+
+        Raises:
+            InputError: if the disk refuses it.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        from av.error import FFmpegError
+
+        try:
+            if self.count:
+                self._container.mux(self._stream.encode(None))
+            self._container.close()
+            if self.count:
+                self.part.replace(self.path)
+            else:
+                self.part.unlink(missing_ok=True)
+        except (OSError, FFmpegError) as error:
+            raise self._refused(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _add_stream(self, rate: Fraction) -> av.VideoStream:
+        """The H.264 stream, its encoder opened, so that a size that it refuses is met at once."""
+        import av
+
+        encoder = next((name for name in _ENCODERS if name in av.codecs_available), None)
+        if encoder is None:
+            raise InputError(
+                f"{self.path}: this PyAV has no H.264 encoder ({', '.join(_ENCODERS)}); pip install av brings one."
+            )
+        stream: av.VideoStream = self._container.add_stream(encoder, rate=rate.limit_denominator(100_000))
+        stream.height, stream.width = (side + side % 2 for side in self.size)
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = self.time_base
+        context = stream.codec_context
+        context.time_base = self.time_base
+        context.gop_size = max(1, round(_SECONDS_PER_KEYFRAME * rate))
+        context.thread_count = 1  # it runs beside the network
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        context.color_range = _LIMITED_RANGE
+        if encoder == "libx264":
+            stream.options = dict(_X264)
+        context.open()
+        return stream
+
+    def _refused(self, error: Exception) -> InputError:
+        reason = getattr(error, "strerror", None) or str(error)
+        return InputError(f"{self.path}: cannot be written ({reason}); free space or choose another --out.")

@@ -1,0 +1,115 @@
+"""The pictures of a depth video: the frame and its depth in colours, with a scale in metres that holds still.
+
+The rule of the colours: their two ends follow the depths that 2 % of the pixels are nearer than, and farther than, as
+running means: the range widens within :data:`WIDEN_S` seconds and narrows within :data:`NARROW_S`, so that no frame
+makes it jump. The scale is drawn again when an end has moved by 1 % of the range. Or both stay where they are given.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from depthnet.errors import InputError
+from depthnet.io.depth import colour_levels, colour_range, colour_table, draw_scale_bar
+from depthnet.io.images import RGB
+
+#: What a depth video shows: the frame and its depth, or its depth alone.
+Layout = Literal["side-by-side", "depth"]
+#: Seconds over which the range of the colours follows the depth, when it grows and when it shrinks.
+WIDEN_S, NARROW_S = 0.5, 5.0
+_REDRAW_SHARE = 0.01
+_PAPER = 255
+# A scale needs this many pixels of height, and the width of one with labels as long as "10.45 m".
+_LEAST_HEIGHT, _WIDEST_SCALE = 160, (10.0, 10.5)
+_STEP = 4  # every so many-th pixel of the network's map tells its range
+
+
+class ColourRange:
+    """Metres of the two ends of the colours, frame after frame.
+
+    Args:
+        fixed: near and far end in metres that never change; None to follow the depth.
+
+    Raises:
+        InputError: if the fixed ends are not positive or in the wrong order.
+    """
+
+    def __init__(self, fixed: Sequence[float] | None = None) -> None:
+        if fixed is not None and not 0 <= fixed[0] < fixed[1] < math.inf:
+            raise InputError(
+                f"--colour-range {fixed[0]:g} {fixed[1]:g}: give the near end first, then the far, metres."
+            )
+        self.fixed = fixed
+        self._ends = np.array(fixed or (0.0, 0.0))
+        self._shown = self._ends
+        self._time_s: Fraction | None = None
+
+    def follow(self, depth: NDArray[np.float32], time_s: Fraction) -> tuple[float, float]:
+        """Ends for the next frame, metres.
+
+        Args:
+            depth: metres, (h, w).
+            time_s: when it is shown.
+        """
+        if self.fixed is None:
+            sample = depth[::_STEP, ::_STEP]
+            ends = np.array(colour_range(sample, sample > 0, None, None))
+            if self._time_s is None:
+                self._ends = self._shown = ends
+            else:
+                wider = np.array([ends[0] < self._ends[0], ends[1] > self._ends[1]])
+                passed = float(time_s - self._time_s) / np.where(wider, WIDEN_S, NARROW_S)
+                self._ends = self._ends - (ends - self._ends) * np.expm1(-passed)
+            self._time_s = time_s
+            if np.abs(self._ends - self._shown).max() > _REDRAW_SHARE * (self._shown[1] - self._shown[0]):
+                self._shown = self._ends
+        return float(self._shown[0]), float(self._shown[1])
+
+
+class Painter:
+    """Paints the frames of one video; the pictures are :attr:`size`, at least 160 pixels high.
+
+    Args:
+        size: (H, W) of the frames.
+        layout: what is shown, from left to right; the scale is the last.
+        fixed_range: see :class:`ColourRange`.
+    """
+
+    def __init__(self, size: tuple[int, int], layout: Layout, fixed_range: Sequence[float] | None = None) -> None:
+        self._frame_size, self._colours = size, colour_table()
+        self._range, self._drawn = ColourRange(fixed_range), (0.0, 0.0)
+        height = max(size[0], _LEAST_HEIGHT)
+        self._left = size[1] if layout == "side-by-side" else 0
+        right = self._left + size[1]
+        self.size = (height, right + draw_scale_bar(*_WIDEST_SCALE, height).width)
+        self._picture = np.full((*self.size, 3), _PAPER, np.uint8)
+        self._scale = self._picture[:, right:]
+
+    def paint(self, image: RGB, depth: NDArray[np.float32], time_s: Fraction) -> RGB:
+        """The next picture; it is painted over by the one after it.
+
+        Args:
+            image: the frame, (H, W, 3).
+            depth: its depth in metres, at the network's size or any other, (h, w).
+            time_s: when it is shown.
+        """
+        height, width = self._frame_size
+        low, high = self._range.follow(depth, time_s)
+        if (low, high) != self._drawn:
+            bar = np.asarray(draw_scale_bar(low, high, self.size[0]))[:, : self._scale.shape[1]]
+            self._scale[:] = _PAPER
+            self._scale[:, : bar.shape[1]] = bar
+            self._drawn = (low, high)
+        levels = Image.fromarray(colour_levels(depth, low, high))
+        levels = levels.resize((width, height), Image.Resampling.BILINEAR)
+        if self._left:
+            self._picture[:height, : self._left] = image
+        self._picture[:height, self._left : self._left + width] = np.take(self._colours, np.asarray(levels), axis=0)
+        return self._picture
