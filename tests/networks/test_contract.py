@@ -22,7 +22,8 @@ from tiny_backbones import CONFIGS, options
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SIZES = [(97, 131), (64, 64), (33, 47), (50, 34)]
+#: Odd and even at every halving.
+SIZES = [(49, 67), (64, 64), (33, 47), (50, 34)]
 every_size = pytest.mark.parametrize("size", SIZES, ids=str)
 
 
@@ -207,8 +208,10 @@ def export(network: DepthNetwork, path: Path, dynamo: bool) -> None:
         torch.onnx.export(network, (make_image(2, (65, 99)),), path, dynamo=dynamo, verbose=False, **names, **how)
 
 
-@pytest.mark.parametrize("dynamo", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["trace", "dynamo"])
+@pytest.mark.slow
+@pytest.mark.parametrize("dynamo", [False, True], ids=["trace", "dynamo"])
 def test_onnx_agrees_at_any_size(settled: DepthNetwork, tmp_path: Path, dynamo: bool) -> None:
+    """PyTorch's own exporters; the quick tests of our files are in test_onnx_file.py and test_backbone.py."""
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript" if dynamo else "onnx")
     export(settled, tmp_path / "network.onnx", dynamo)

@@ -264,8 +264,9 @@ def test_the_second_run_starts_from_the_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [NYU, KITTI], ids=["nyu", "kitti"])
-def test_forward_and_backward_at_the_published_size(options: dict[str, Any]) -> None:
-    network = make_network(**options).train()
+@pytest.mark.parametrize("full_width", [256, pytest.param(4096, marks=pytest.mark.slow)])
+def test_forward_and_backward_at_the_published_size(options: dict[str, Any], full_width: int) -> None:
+    network = make_network(full_width=full_width, **options).train()
     log_depth = network(make_image(1, network.input_size))
     assert log_depth.shape == (1, 1, *network.input_size)
     assert log_depth.mean().item() == pytest.approx(0.82473954, abs=0.05)
