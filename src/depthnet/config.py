@@ -39,23 +39,27 @@ __all__ = [
     "ShowConfig",
     "TrainConfig",
     "TrajectoryConfig",
+    "VideoLayout",
 ]
 
 Align = Literal["none", "median", "scale", "scale-shift", "scale-shift-disparity"]
 SaveFormat = Literal["png", "colour", "npy", "ply", "glb", "mesh", "mesh-ply"]
+VideoLayout = Literal["side-by-side", "depth"]
 
 
 @dataclass
 class PredictConfig:
-    """Depth in metres for photos: files, folders or globs."""
+    """Depth in metres for photos and videos: files, folders or globs."""
 
     model: str = "mobile"
     """A shipped name, a .onnx, a .safetensors, a run folder, or hf:NAME for a metric depth model of transformers."""
     out: str | None = None
     """Folder of the results; by default beside each input."""
-    save: tuple[SaveFormat, ...] = ("png", "colour")
+    save: tuple[SaveFormat, ...] = ()
     """What to write: 16-bit depth png in mm, colour map, npy in metres; ply or glb: point cloud; mesh: textured glb;
-    mesh-ply; commas between. What is 3-D is upright in viewers: metres, x right, y up, the camera looks along -z."""
+    mesh-ply; commas between. What is 3-D is upright in viewers: metres, x right, y up, the camera looks along -z.
+    Of a video, colour is a video, and the others are a file for each frame. By default png,colour of a photo, and
+    colour of a video."""
     max_points: int = 1_000_000
     """Points of a cloud or corners of a mesh at most: a larger photo gives every 2nd, 3rd, ... pixel of both axes.
     A million are 15 MB of ply, 24 MB of glb, 45 MB of mesh and its texture."""
@@ -63,6 +67,14 @@ class PredictConfig:
     """Focal length of the photo in pixels of its own size."""
     fov_deg: float | None = None
     """Horizontal field of view of the photo in degrees, instead of a focal length."""
+    video: VideoLayout = "side-by-side"
+    """Videos: show each frame beside its depth, or the depth alone. Times and turns are kept, sound is not."""
+    steady: bool = False
+    """Videos: reduce the flicker of the depth, by earlier frames only."""
+    colour_range: tuple[float, float] | None = None
+    """Videos: metres of the two ends of the colours, near and far; by default they follow the depth, slowly."""
+    fps: float | None = None
+    """Take each folder or glob of pictures as a video of so many frames per second (29.97 is 30000/1001)."""
     device: str | None = None
     """Where the network runs: cpu, cuda or cuda:N; by default the fastest that is there."""
     threads: int | None = None
@@ -115,6 +127,14 @@ class ExportConfig:
     """A shipped name, a .safetensors or a run folder."""
     out: str = ""
     """The .onnx file to write."""
+    int8: bool = False
+    """Quantise: 8-bit weights and activations, their ranges found on the pictures of --data."""
+    data: str | None = None
+    """Pictures like those that the model will see, for int8: data of any layout, or a folder or glob of photos."""
+    format: str | None = None
+    """Layout of the data when it is not to be recognised."""
+    threads: int | None = None
+    """CPU threads with which the speed of int8 is measured; by default all cores."""
 
 
 @dataclass
@@ -149,7 +169,7 @@ class PrepareConfig:
 
 @dataclass
 class ShowConfig:
-    """Draw what a path holds: a contact sheet of a data set, a depth map in colours, or the path of a camera."""
+    """Draw what a path holds: data, or anything that depthnet writes."""
 
     out: str | None = None
     """The picture (.png, .jpg, .webp) or page (.html) to write; by default NAME_show.png in the current folder."""
@@ -158,7 +178,7 @@ class ShowConfig:
     split: str | None = None
     """Part of the data: train, val or test where it has such."""
     count: int = 6
-    """Samples of a data set, or frames of a camera path, in even steps over it."""
+    """Samples of a data set, or frames of a video or camera path, in even steps over it."""
     video: str | None = None
     """With a camera path: its video, of any layout, whose frames are shown beside it."""
 

@@ -47,21 +47,21 @@ def open_bar(*columns: ProgressColumn, period_s: float = 30.0) -> Iterator[Progr
 
 
 @contextmanager
-def image_progress(label: str) -> Iterator[Callable[[int, int], None]]:
+def image_progress(label: str) -> Iterator[Callable[[int, int | None], None]]:
     """Show the progress of work over images.
 
     Args:
         label: what is being done, before the bar.
 
     Yields:
-        A function of (images done, images in all), to be called after each image.
+        A function of (images done, images in all, None where unknown), to be called after each image.
     """
     columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), ImagesPerSecond(), TimeRemainingColumn())
     start, count = time.perf_counter(), 0
     with open_bar(*columns) as bar:
         task = bar.add_task(label, total=None)
 
-        def update(done: int, total: int) -> None:
+        def update(done: int, total: int | None) -> None:
             nonlocal count
             count = done
             bar.update(task, completed=done, total=total)

@@ -63,7 +63,7 @@ class VideoWriter:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Fragments while it grows, an ordinary file once it is closed.
-            options = {"movflags": "hybrid_fragmented"}
+            options = {"movflags": "hybrid_fragmented", "flush_packets": "1"}
             self._container = av.open(f"file:{self.part.absolute()}", "w", format="mp4", options=options)
         except (OSError, av.error.FFmpegError) as error:
             raise self._refused(error) from error

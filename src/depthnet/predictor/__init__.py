@@ -7,10 +7,11 @@ An ONNX model runs in ONNX Runtime and never imports PyTorch.
 
 from depthnet.predictor.files import FileResult, expand_inputs, plan_outputs, predict_files, predict_many
 from depthnet.predictor.model import DepthModel, load_model
-from depthnet.predictor.prediction import OUTPUT_NAMES, Prediction
+from depthnet.predictor.prediction import DEFAULT_FORMATS, OUTPUT_NAMES, Prediction
 from depthnet.predictor.resize import network_input, network_size, resize_depth
 
 __all__ = [
+    "DEFAULT_FORMATS",
     "OUTPUT_NAMES",
     "DepthModel",
     "FileResult",

@@ -10,18 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from depthnet.config import VideoLayout
 from depthnet.errors import InputError
 from depthnet.io.depth import colour_levels, colour_range, colour_table, draw_scale_bar
 from depthnet.io.images import RGB
 
-#: What a depth video shows: the frame and its depth, or its depth alone.
-Layout = Literal["side-by-side", "depth"]
 #: Seconds over which the range of the colours follows the depth, when it grows and when it shrinks.
 WIDEN_S, NARROW_S = 0.5, 5.0
 _REDRAW_SHARE = 0.01
@@ -82,7 +80,7 @@ class Painter:
         fixed_range: see :class:`ColourRange`.
     """
 
-    def __init__(self, size: tuple[int, int], layout: Layout, fixed_range: Sequence[float] | None = None) -> None:
+    def __init__(self, size: tuple[int, int], layout: VideoLayout, fixed_range: Sequence[float] | None = None) -> None:
         self._frame_size, self._colours = size, colour_table()
         self._range, self._drawn = ColourRange(fixed_range), (0.0, 0.0)
         height = max(size[0], _LEAST_HEIGHT)

@@ -30,7 +30,8 @@ OUTPUT_NAMES = {
     "mesh": "_mesh.glb",
     "mesh-ply": "_mesh.ply",
 }
-DEFAULT_FORMATS = PredictConfig.save
+#: What is written of a photo by default.
+DEFAULT_FORMATS = ("png", "colour")
 MAX_POINTS = PredictConfig.max_points
 
 

@@ -11,14 +11,17 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from depthnet.config import VideoLayout
 from depthnet.io.video import FrameSource, VideoFrame
 from depthnet.io.video_writer import VideoWriter
-from depthnet.predictor.painter import Layout, Painter
+from depthnet.predictor.painter import Painter
 from depthnet.predictor.prediction import MAX_POINTS, Prediction, output_paths, refuse_existing
 from depthnet.predictor.resize import resize_depth
 
 #: The format of ``--save`` that is the video itself; any other one is a file for each frame.
 VIDEO_FORMAT = "colour"
+#: What follows the stem of a video in the name of its depth video.
+VIDEO_SUFFIX = "_depth.mp4"
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class VideoOutput:
         source: FrameSource,
         out: str | Path | None = None,
         formats: str | Sequence[str] = (VIDEO_FORMAT,),
-        layout: Layout = "side-by-side",
+        layout: VideoLayout = "side-by-side",
         colour_range: Sequence[float] | None = None,
         overwrite: bool = False,
         max_points: int = MAX_POINTS,
@@ -133,5 +136,5 @@ def video_outputs(path: Path, out: str | Path | None, formats: str | Iterable[st
     wanted = output_paths("", ".", formats)
     stem = path.resolve().name if path.is_dir() else path.stem
     folder = path.resolve().parent if out is None and path.is_dir() else Path(out or path.parent)
-    video = folder / f"{stem}_depth.mp4" if VIDEO_FORMAT in wanted else None
+    video = folder / f"{stem}{VIDEO_SUFFIX}" if VIDEO_FORMAT in wanted else None
     return video, folder / f"{stem}_frames" if set(wanted) - {VIDEO_FORMAT} else None
