@@ -34,6 +34,7 @@ COMMANDS = {
     "describe": ("depthnet.cli.describe:Describe", "a network's levels, skips and costs, as a table and a drawing"),
     "experiment": ("depthnet.cli.experiment:Experiment", "run a table of trainings and write what it proves"),
     "benchmark": ("depthnet.cli.benchmark:Benchmark", "measure speed against a rival on this machine"),
+    "serve": ("depthnet.cli.serve:Serve", "a page in the browser that turns photos into depth, and an API"),
     "models": ("depthnet.cli.models:Models", "list the models, networks and configurations that are shipped"),
 }
 

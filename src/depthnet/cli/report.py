@@ -19,6 +19,7 @@ TIER_OF_PACKAGE = {
     "onnxscript": "train",
     "tensorboard": "train",
     "transformers": "hf",
+    "gradio": "serve",
 }
 
 
