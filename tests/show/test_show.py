@@ -14,9 +14,9 @@ from PIL import Image
 from depthnet.config import ShowConfig
 from depthnet.errors import InputError
 from depthnet.io.depth import write_depth_npy, write_depth_png
-from depthnet.show import build_page, show_path
 from depthnet.pages.page import Page, Row
 from depthnet.pages.sheet import draw_sheet
+from depthnet.show import build_page, show_path
 
 
 @pytest.fixture

@@ -16,9 +16,11 @@ import torch
 from safetensors.numpy import load_file
 
 from depthnet.checkpoint import load_network, read_model_info
-from depthnet.config import AugmentConfig, OptimConfig, TrainConfig
+from depthnet.config import AugmentConfig, OptimConfig, ShowConfig, TrainConfig
 from depthnet.errors import ConfigError, InputError
 from depthnet.options import config_to_yaml, read_config
+from depthnet.pages.page import panel_picture
+from depthnet.show import build_page
 from depthnet.training import train
 from depthnet.training.run import open_data
 
@@ -66,6 +68,20 @@ def test_a_run_folder_holds_the_run(finished: Path, pairs: Path) -> None:
     assert info.input_size == (32, 48)
     assert info.provenance["data"]["count"] == 16
     assert 0 < info.scores["validation"]["delta1"] <= 1
+
+
+def test_show_draws_a_run(finished: Path) -> None:
+    page = build_page(finished, ShowConfig())
+    assert page.subtitle == "run folder: depth by mobile on pairs0; model.onnx, best.safetensors, last.safetensors"
+    training, validation, samples = page.rows
+    assert [len(row.panels) for row in page.rows] == [3, 3, 1]
+    loss = panel_picture(training.panels[0])
+    assert loss.size == (360, 236)
+    assert training.facts[:2] == ("3 epochs of batches of 4", "size 32 x 48")
+    assert training.facts[-1] == f"loss {losses(finished)[-1]:.4f}"
+    score = read_model_info(finished / "best.safetensors").scores["validation"]["delta1"]
+    assert f"delta1 {score:.4f}" in validation.facts[1]
+    assert panel_picture(samples.panels[0]).width == 3 * 48
 
 
 def test_the_run_folder_repeats_the_run(finished: Path, tmp_path: Path) -> None:

@@ -22,12 +22,12 @@ from depthnet.cli.usage import UsageError
 
 #: Name -> (module:class of the command, one line of help).
 COMMANDS = {
-    "predict": ("depthnet.cli.predict:Predict", "depth in metres for photos: files, folders or globs"),
+    "predict": ("depthnet.cli.predict:Predict", "depth in metres for photos and videos: files, folders or globs"),
     "train": ("depthnet.cli.train:Train", "train a depth network"),
     "evaluate": ("depthnet.cli.evaluate:Evaluate", "score a model or a folder of predictions against ground truth"),
     "prepare": ("depthnet.cli.prepare:Prepare", "from a download, or from nothing, to a tree that trains"),
     "odometry": ("depthnet.cli.odometry:Odometry", "the path of the camera through an RGB-D or plain video"),
-    "show": ("depthnet.cli.show:Show", "draw a contact sheet of a data set, or a depth map, as a picture or page"),
+    "show": ("depthnet.cli.show:Show", "draw data, or whatever depthnet wrote, as a picture or page"),
     "check": ("depthnet.cli.check:Check", "read a data set and report what it holds and what is likely wrong with it"),
     "trajectory": ("depthnet.cli.trajectory:Trajectory", "score a camera path against the truth"),
     "export": ("depthnet.cli.export:Export", "write a trained network as one ONNX file"),

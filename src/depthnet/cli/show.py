@@ -15,19 +15,26 @@ from depthnet.config import ShowConfig
 
 @dataclass
 class Show(JobCommand):
-    """Draw a data set's contact sheet, a depth map in colours or a camera's path, and print the file's name.
+    """Draw what a path holds, data or anything that depthnet writes, and print the file's name.
+
+    Data sets (a contact sheet), depth and colour maps, point clouds and meshes, videos, camera paths, run folders,
+    experiments, scores (.json) and model files. A page (.html) of a cloud or mesh turns.
 
     depthnet show nyu_depth_v2_labeled.mat --split test
 
     depthnet show my_data --out my_data.html --count 20
 
     depthnet show trajectory.txt --video my_video
+
+    depthnet show photo_points.ply --out photo.html
+
+    depthnet show runs/mobile-1
     """
 
     positional: ClassVar[str] = "paths"
 
     paths: tyro.conf.Positional[Annotated[tuple[str, ...], tyro.conf.arg(metavar="PATH")]] = ()
-    """A data set of any layout, a depth map (16-bit PNG in mm, NPY in metres), or a camera path (TUM, KITTI)."""
+    """A data set of any layout, or a file or folder that depthnet wrote."""
     job: Options[ShowConfig] = field(default_factory=ShowConfig)
     overwrite: Flag = False
     """Replace the picture when it exists."""
@@ -37,7 +44,7 @@ class Show(JobCommand):
         """Write the picture or page; samples that cannot be read are reported."""
         if len(self.paths) != 1:
             count = len(self.paths)
-            raise UsageError(f"show needs one PATH (a data set, a depth map or a camera path); {count} were given.")
+            raise UsageError(f"show needs one PATH (a data set, or what depthnet wrote); {count} were given.")
         from depthnet.show import show_path
 
         shown = show_path(self.paths[0], self.job, self.overwrite)

@@ -47,7 +47,7 @@ class Page:
     title: str
     subtitle: str
     headings: tuple[str, ...]
-    """What each panel of a row is."""
+    """What each panel of a row is; none where the panels say it themselves and each row has its own."""
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = field(default=())
     """How to read the panels."""

@@ -22,13 +22,13 @@ def draw_sheet(page: Page) -> Image.Image:
     """Draw title, panels and captions of a page."""
     pictures = [tuple(panel_picture(panel) for panel in row.panels) for row in page.rows]
     columns = _column_widths(page, pictures)
-    width = max(sum(columns) + GAP * (len(columns) - 1), _NARROWEST)
+    width = max(_NARROWEST, *(sum(row) + GAP * (len(row) - 1) for row in columns))
     head = [(page.title, _TITLE, _INK), (page.subtitle, _TEXT, _SOFT)]
     lines = [(line, size, ink) for text, size, ink in head for line in _wrap(text, size, width)]
     notes = [line for note in page.notes for line in _wrap(note, _SMALL, width)]
-    rows = [_draw_row(row, panels, columns, width) for row, panels in zip(page.rows, pictures)]
+    rows = [_draw_row(*parts, width) for parts in zip(page.rows, pictures, columns)]
     top = sum(_line_height(size) for _, size, _ in lines) + 14
-    headings = _line_height(_SMALL) + 4
+    headings = _line_height(_SMALL) + 4 if page.headings else 0
     height = top + headings + sum(row.height + 18 for row in rows) + _line_height(_SMALL) * len(notes)
     sheet = Image.new("RGB", (width + 2 * MARGIN, height + 2 * MARGIN), _PAPER)
     draw, y = ImageDraw.Draw(sheet), MARGIN
@@ -36,7 +36,7 @@ def draw_sheet(page: Page) -> Image.Image:
         draw.text((MARGIN, y), text, fill=ink, font=_font(size))
         y += _line_height(size)
     y = MARGIN + top
-    for heading, x in zip(page.headings, _column_starts(columns)):
+    for heading, x in zip(page.headings, _column_starts(columns[0])):
         draw.text((MARGIN + x, y), heading, fill=_SOFT, font=_font(_SMALL))
     y += headings
     for row in rows:
@@ -71,12 +71,15 @@ def _draw_row(row: Row, panels: Panels, columns: list[int], width: int) -> Image
     return picture
 
 
-def _column_widths(page: Page, pictures: list[Panels]) -> list[int]:
+def _column_widths(page: Page, pictures: list[Panels]) -> list[list[int]]:
+    """Widths of the columns of each row: the same for all under headings, else each row's own."""
+    if not page.headings:
+        return [[panel.width for panel in panels] for panels in pictures]
     widths = [0] * len(page.headings)
     for panels in pictures:
         for place, panel in enumerate(panels):
             widths[place] = max(widths[place], panel.width)
-    return [width or 160 for width in widths]
+    return [[width or 160 for width in widths]] * max(1, len(pictures))
 
 
 def _column_starts(widths: list[int]) -> list[int]:

@@ -25,6 +25,9 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 _VARIABLE = re.compile(r"var\((--[\w-]+)\)")
 
+#: Signs that Pillow's own font does not have.
+_PLAIN = str.maketrans({"×": "x", "−": "-", "±": "+/-", "→": "->", "↑": "", "↓": ""})
+
 Point = tuple[float, float]
 Look = Mapping[str, str]
 
@@ -60,14 +63,14 @@ def draw_vector(svg: str, style: str, width: int) -> Image.Image:
     root = ElementTree.fromstring(svg)
     _, _, across, down = (float(number) for number in root.attrib["viewBox"].split())
     painter = _Painter(_read_style(style), across, down, width * _SMOOTH / across)
-    painter.draw(root, {"fill": "#000000"})
+    painter.draw(root, {"fill": _INK})
     return painter.canvas.resize((width, round(down * width / across)), Image.Resampling.LANCZOS)
 
 
-def _read_style(style: str) -> dict[str, dict[str, str]]:
-    """Class -> property -> value, of the rules that name single classes."""
+def _read_style(style: str) -> list[tuple[str, dict[str, str]]]:
+    """The rules that name single classes, in order: class, and value by property."""
     variables: dict[str, str] = {}
-    classes: dict[str, dict[str, str]] = {}
+    rules: list[tuple[str, dict[str, str]]] = []
     for selectors, body in _RULE.findall(style):
         pairs = [pair.split(":", 1) for pair in body.split(";") if ":" in pair]
         values = {name.strip(): value.strip() for name, value in pairs}
@@ -76,18 +79,21 @@ def _read_style(style: str) -> dict[str, dict[str, str]]:
                 variables.setdefault(name, value)
         for selector in selectors.split(","):
             if re.fullmatch(r"\s*\.[\w-]+\s*", selector):
-                classes.setdefault(selector.strip()[1:], {}).update(values)
-    return {
-        name: {key: _VARIABLE.sub(lambda found: variables.get(found[1], _INK), value) for key, value in values.items()}
-        for name, values in classes.items()
-    }
+                rules.append((selector.strip()[1:], values))
+    return [
+        (
+            name,
+            {key: _VARIABLE.sub(lambda found: variables.get(found[1], _INK), value) for key, value in values.items()},
+        )
+        for name, values in rules
+    ]
 
 
 class _Painter:
     """Draws elements onto a canvas that is larger than the drawing by a factor."""
 
-    def __init__(self, classes: dict[str, dict[str, str]], width: float, height: float, scale: float) -> None:
-        self.classes, self.scale = classes, scale
+    def __init__(self, rules: list[tuple[str, dict[str, str]]], width: float, height: float, scale: float) -> None:
+        self.rules, self.scale = rules, scale
         self.canvas = Image.new("RGB", (round(width * scale), round(height * scale)), "white")
 
     def draw(self, element: ElementTree.Element, inherited: Look) -> None:
@@ -114,9 +120,9 @@ class _Painter:
     def _look(self, element: ElementTree.Element, inherited: Look) -> Look:
         own = {key: value for key, value in element.attrib.items() if key not in ("class", "opacity")}
         look = {**{key: value for key, value in inherited.items() if key in _INHERITED}, **own}
-        for name in self.classes:  # later rules win, as in CSS
+        for name, values in self.rules:  # a later one wins
             if name in element.attrib.get("class", "").split():
-                look |= self.classes[name]
+                look |= values
         return look | ({"opacity": element.attrib["opacity"]} if "opacity" in element.attrib else {})
 
     def _shape(self, lines: list[list[Point]], look: Look) -> None:
@@ -143,7 +149,7 @@ class _Painter:
     def _text(self, element: ElementTree.Element, number: Mapping[str, float], look: Look) -> None:
         size = re.sub("px$", "", look.get("font-size", "11"))
         font = ImageFont.load_default(size=float(size) * self.scale)
-        text, turned = "".join(element.itertext()), "rotate(-90)" in look.get("transform", "")
+        text, turned = "".join(element.itertext()).translate(_PLAIN), "rotate(-90)" in look.get("transform", "")
         place = [float(found) for found in _NUMBER.findall(look.get("transform", ""))[:2]]
         x, y = place if place else (number.get("x", 0.0), number.get("y", 0.0))
         left, top, right, bottom = font.getbbox(text, anchor="ls")

@@ -74,17 +74,19 @@ def inline_picture(picture: Image.Image, format: str = "PNG", **options: Any) ->
     return f"data:image/{format.lower()};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
-def _panel(panel: Panel, alt: str) -> str:
+def _figure(panel: Panel, heading: str, title: str) -> str:
+    alt = f"{heading} of {title}" if heading and title else heading or title
     if isinstance(panel, Image.Image):
-        return f'<img alt="{escape(alt)}" src="{inline_picture(panel)}">'
-    return panel.html(alt)
+        shown = f'<img alt="{escape(alt)}" src="{inline_picture(panel)}">'
+    else:
+        shown = panel.html(alt)
+    caption = f"<figcaption>{escape(heading)}</figcaption>" if heading else ""
+    return f"<figure>{shown}{caption}</figure>"
 
 
 def _row(row: Row, headings: tuple[str, ...]) -> str:
     figures = "\n".join(
-        f"<figure>{_panel(panel, f'{heading} of {row.title}' if row.title else heading)}"
-        f"<figcaption>{escape(heading)}</figcaption></figure>"
-        for heading, panel in zip(headings, row.panels)
+        _figure(panel, heading, row.title) for heading, panel in zip(headings or [""] * len(row.panels), row.panels)
     )
     facts = "".join(f"<li>{escape(fact)}</li>" for fact in row.facts)
     below = f"<ul>{facts}</ul>" if row.error is None else f'<p class="error">cannot be read: {escape(row.error)}</p>'

@@ -83,6 +83,27 @@ def draw_chart(title: str, x: Axis, y: Axis, *marks: str) -> str:
     return "\n".join([*parts, *marks, "</svg>"])
 
 
+def draw_bars(title: str, bars: Sequence[tuple[str, float]], digits: int = 3) -> str:
+    """Bars from 0 under a title, each with its name and value above it; a value that is not finite has a dash and none.
+
+    Args:
+        title: what they show.
+        bars: name and value of each, not negative.
+        digits: decimals of the values.
+    """
+    most = max([value for _, value in bars if math.isfinite(value)], default=0.0) or 1.0
+    parts = [f'<svg class="chart" viewBox="0 0 {WIDTH} {24 + 34 * len(bars)}" role="img" aria-label="{escape(title)}">',
+             f'<text class="label" x="4" y="14">{escape(title)}</text>']  # fmt: skip
+    for index, (name, value) in enumerate(bars):
+        top, known = 22 + 34 * index, math.isfinite(value)
+        short = name if len(name) <= 46 else f"...{name[-43:]}"
+        text, width = (f"{value:.{digits}f}", (WIDTH - 8) * value / most) if known else ("-", 0.0)
+        parts.append(f'<text x="4" y="{top + 13}">{escape(short)}</text>')
+        parts.append(f'<text x="{WIDTH - 4}" y="{top + 13}" text-anchor="end">{text}</text>')
+        parts.append(f'<rect class="c{index % SERIES}" x="4" y="{top + 18}" width="{width:.1f}" height="9"/>')
+    return "\n".join([*parts, "</svg>"])
+
+
 def draw_line(x: Axis, y: Axis, points: Points, series: int) -> str:
     """A line through points, each marked; a value that is not finite leaves a gap."""
     runs: list[list[str]] = [[]]

@@ -1,4 +1,4 @@
-"""``depthnet show``: a picture, or an HTML page, of what a path holds.
+"""``depthnet show``: a picture, or an HTML page, of what a path holds: data, and whatever depthnet writes.
 
 What can be shown is one entry of :data:`KINDS`: a test of the path, and a function that makes a page of it. The first
 that fits is taken; a path that none of them claims is opened as a data set.
@@ -16,9 +16,16 @@ from depthnet.io.files import atomic_path
 from depthnet.pages.page import Page
 from depthnet.pages.sheet import draw_sheet
 from depthnet.pages.web import page_to_html
+from depthnet.show.cloud import build_cloud_page, is_scene
+from depthnet.show.colour_map import build_colour_page, is_colour_map
 from depthnet.show.dataset import build_dataset_page
 from depthnet.show.depth_map import build_depth_page, is_depth_map
+from depthnet.show.experiment import build_experiment_page, is_experiment
+from depthnet.show.model_file import build_model_page, is_model
+from depthnet.show.run import build_run_page, is_run
+from depthnet.show.scores import build_json_page, is_json
 from depthnet.show.trajectory import build_trajectory_page, is_trajectory
+from depthnet.show.video import build_video_page, is_video
 
 __all__ = ["KINDS", "Kind", "Page", "Shown", "build_page", "show_path", "write_page"]
 
@@ -37,8 +44,12 @@ class Kind:
 
 
 def _build_dataset(path: Path, config: ShowConfig) -> Page:
-    from depthnet.data import open_dataset
+    from depthnet.data import FORMATS, open_dataset
 
+    if config.format is None and path.is_file() and not any(entry.matches(path) for entry in FORMATS.values()):
+        if path.suffix.lower() in PAGES:
+            raise InputError(f"{path}: is a page already; open it in a browser.")
+        raise InputError(f"{path}: nothing that can be shown; pass one of: {', '.join(KINDS)}.")
     return build_dataset_page(open_dataset(path, config.split, config.format), config.count)
 
 
@@ -50,8 +61,15 @@ def _build_trajectory(path: Path, config: ShowConfig) -> Page:
 
 
 KINDS: dict[str, Kind] = {
-    "depth map": Kind(is_depth_map, lambda path, config: build_depth_page(path)),
-    "camera path": Kind(is_trajectory, _build_trajectory),
+    "run folder": Kind(is_run, lambda path, config: build_run_page(path)),
+    "folder of an experiment": Kind(is_experiment, lambda path, config: build_experiment_page(path)),
+    "model file (.onnx, .safetensors)": Kind(is_model, lambda path, config: build_model_page(path)),
+    "point cloud or mesh (.ply, .glb)": Kind(is_scene, lambda path, config: build_cloud_page(path)),
+    "scores (.json)": Kind(is_json, lambda path, config: build_json_page(path)),
+    "colour map (.png)": Kind(is_colour_map, lambda path, config: build_colour_page(path)),
+    "depth map (.npy, 16-bit .png)": Kind(is_depth_map, lambda path, config: build_depth_page(path)),
+    "camera path (.txt)": Kind(is_trajectory, _build_trajectory),
+    "video": Kind(is_video, lambda path, config: build_video_page(path, config.count)),
     "data set": Kind(lambda path: True, _build_dataset),
 }
 
@@ -70,7 +88,7 @@ def show_path(path: str | Path, config: ShowConfig | None = None, overwrite: boo
     """Write a picture or a page of what a path holds.
 
     Args:
-        path: a data set of any layout, a depth map (16-bit PNG in mm, NPY in metres), or a camera path (TUM, KITTI).
+        path: a data set of any layout, or whatever depthnet writes, one of :data:`KINDS`.
         config: where to write it (by default ``NAME_show.png`` in the current folder) and what to choose.
         overwrite: replace the file when it exists.
 
@@ -82,7 +100,7 @@ def show_path(path: str | Path, config: ShowConfig | None = None, overwrite: boo
     """
     path, config = Path(path), config or ShowConfig()
     if not path.exists():
-        raise InputError(f"{path}: no such file or folder; pass a data set, a depth map or a camera path.")
+        raise InputError(f"{path}: no such file or folder; pass a data set, or what depthnet wrote.")
     out = Path(config.out) if config.out else Path(f"{path.resolve().stem}_show.png")
     if out.suffix.lower() not in (*PICTURES, *PAGES):
         raise InputError(f"{out}: '{out.suffix}' is no picture or page; end --out with .png, .jpg, .webp or .html.")
