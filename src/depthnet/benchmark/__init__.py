@@ -22,6 +22,7 @@ BENCHMARKS = {
     "prepare": "depthnet.benchmark.prepare",
     "infill": "depthnet.benchmark.infill",
     "odometry": "depthnet.benchmark.odometry",
+    "video": "depthnet.benchmark.video",
 }
 
 
