@@ -14,7 +14,10 @@ ROOT = Path(depthnet.__file__).resolve().parent
 
 #: Floors from the ground up. A room imports from lower floors, from itself, or from a room before it on its floor.
 FLOORS = (
-    ("errors", "cores", "timing", "compile", "train_config", "config", "options", "geometry", "losses", "metrics", "alignment"),
+    (
+        "errors", "cores", "timing", "compile", "train_config", "config", "options", "geometry", "losses", "metrics",
+        "alignment",
+    ),
     ("io", "networks"),
     ("data", "prepare", "checkpoint", "onnx_file"),
     (

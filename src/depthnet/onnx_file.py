@@ -49,6 +49,22 @@ def write_onnx(path: str | Path, network: Network, info: ModelInfo, half: bool =
         _use_same_padding(model.graph)
     if half:
         _store_half(model.graph)
+    save_onnx(path, model, info)
+
+
+def save_onnx(path: str | Path, model: Any, info: ModelInfo) -> None:
+    """Check an ONNX model and write it, with ``info`` as its only metadata.
+
+    Args:
+        path: the file, replaced when it is there.
+        model: an ``onnx.ModelProto``.
+        info: what the file says about itself.
+
+    Raises:
+        InputError: if the file cannot be written.
+    """
+    import onnx
+
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, {METADATA_KEY: info.to_json()})
     model.producer_name = "depthnet"
@@ -107,10 +123,10 @@ def _use_same_padding(graph: Any) -> None:
             kept = [attribute for attribute in node.attribute if attribute.name not in ("pads", "auto_pad")]
             del node.attribute[:]
             node.attribute.extend([*kept, onnx.helper.make_attribute("auto_pad", "SAME_UPPER")])
-    _drop_unused(graph)
+    drop_unused(graph)
 
 
-def _drop_unused(graph: Any) -> None:
+def drop_unused(graph: Any) -> None:
     """Remove nodes and initialisers that no output needs any more."""
     wanted = {output.name for output in graph.output}
     kept = []

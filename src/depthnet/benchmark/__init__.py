@@ -23,6 +23,7 @@ BENCHMARKS = {
     "infill": "depthnet.benchmark.infill",
     "odometry": "depthnet.benchmark.odometry",
     "video": "depthnet.benchmark.video",
+    "export": "depthnet.benchmark.export",
 }
 
 

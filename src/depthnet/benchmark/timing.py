@@ -1,27 +1,15 @@
-"""Interleaved timing of two functions, and the words that go with a figure."""
+"""The words that go with a figure; the times come from :func:`depthnet.timing.measure`."""
 
 from __future__ import annotations
 
 import platform
-import statistics
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from depthnet.cores import usable_cores
+from depthnet.timing import measure
 
-
-def measure(functions: dict[str, Callable[[], object]], repeats: int, warmup: int = 1) -> dict[str, float]:
-    """Median wall seconds of each function; the functions take turns, so that noise hits all alike."""
-    seconds: dict[str, list[float]] = {name: [] for name in functions}
-    for turn in range(warmup + repeats):
-        for name, function in functions.items():
-            start = time.perf_counter()
-            function()
-            if turn >= warmup:
-                seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+__all__ = ["machine", "measure", "result"]
 
 
 def result(ours: float, rival: float | None, rival_name: str, unit: str, **facts: Any) -> dict[str, Any]:
