@@ -13,12 +13,12 @@ from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from depthnet.config import VideoLayout
 from depthnet.errors import InputError
 from depthnet.io.depth import colour_levels, colour_range, colour_table, draw_scale_bar
 from depthnet.io.images import RGB
+from depthnet.io.video_writer import Canvas
 
 #: Seconds over which the range of the colours follows the depth, when it grows and when it shrinks.
 WIDEN_S, NARROW_S = 0.5, 5.0
@@ -83,31 +83,29 @@ class Painter:
     def __init__(self, size: tuple[int, int], layout: VideoLayout, fixed_range: Sequence[float] | None = None) -> None:
         self._frame_size, self._colours = size, colour_table()
         self._range, self._drawn = ColourRange(fixed_range), (0.0, 0.0)
-        height = max(size[0], _LEAST_HEIGHT)
-        self._left = size[1] if layout == "side-by-side" else 0
-        right = self._left + size[1]
-        self.size = (height, right + draw_scale_bar(*_WIDEST_SCALE, height).width)
-        self._picture = np.full((*self.size, 3), _PAPER, np.uint8)
-        self._scale = self._picture[:, right:]
+        height, width = max(size[0], _LEAST_HEIGHT), size[1] + size[1] % 2
+        self._left = width if layout == "side-by-side" else 0
+        self._right = self._left + width
+        self._scale_width = draw_scale_bar(*_WIDEST_SCALE, height).width
+        self.size = (height, self._right + self._scale_width)
+        self._canvas = Canvas(self.size)
 
-    def paint(self, image: RGB, depth: NDArray[np.float32], time_s: Fraction) -> RGB:
+    def paint(self, image: RGB, depth: NDArray[np.float32], time_s: Fraction) -> Canvas:
         """The next picture; it is painted over by the one after it.
 
         Args:
             image: the frame, (H, W, 3).
-            depth: its depth in metres, at the network's size or any other, (h, w).
+            depth: its depth in metres, at the network's size or any other, (h, w); its colours are scaled to the frame.
             time_s: when it is shown.
         """
-        height, width = self._frame_size
         low, high = self._range.follow(depth, time_s)
         if (low, high) != self._drawn:
-            bar = np.asarray(draw_scale_bar(low, high, self.size[0]))[:, : self._scale.shape[1]]
-            self._scale[:] = _PAPER
-            self._scale[:, : bar.shape[1]] = bar
+            paper = np.full((self.size[0], self._scale_width, 3), _PAPER, np.uint8)
+            bar = np.asarray(draw_scale_bar(low, high, self.size[0]))[:, : self._scale_width]
+            paper[:, : bar.shape[1]] = bar
+            self._canvas.put(paper, self._right)
             self._drawn = (low, high)
-        levels = Image.fromarray(colour_levels(depth, low, high))
-        levels = levels.resize((width, height), Image.Resampling.BILINEAR)
         if self._left:
-            self._picture[:height, : self._left] = image
-        self._picture[:height, self._left : self._left + width] = np.take(self._colours, np.asarray(levels), axis=0)
-        return self._picture
+            self._canvas.put(image)
+        self._canvas.put(np.take(self._colours, colour_levels(depth, low, high), axis=0), self._left, self._frame_size)
+        return self._canvas
