@@ -58,17 +58,19 @@ def read_scene(path: str | Path) -> Scene3D:
 
 def _colours(part: Any, linear: bool) -> RGB:
     """Colours of the points of a part, (N, 3); ``linear``: those of points are linear light, those of textures not."""
-    visual, count = getattr(part, "visual", None), len(part.vertices)
+    visual: Any = getattr(part, "visual", None)
     texture = getattr(getattr(visual, "material", None), "baseColorTexture", None)
     if texture is not None and visual.uv is not None:
         picture = np.asarray(texture.convert("RGB"))
-        u, v = np.clip(visual.uv.T, 0, 1)
-        y, x = (1 - v) * (picture.shape[0] - 1), u * (picture.shape[1] - 1)
-        return picture[np.rint(y).astype(int), np.rint(x).astype(int)]
+        size = np.array(picture.shape[1::-1])
+        places = np.clip(visual.uv * [1, -1] + [0, 1], 0, 1) * size - 0.5  # of pixel centres; trimesh has v upwards
+        x, y = np.clip(np.rint(places), 0, size - 1).astype(int).T
+        shown: RGB = picture[y, x]
+        return shown
     found = getattr(part, "colors", None) if visual is None else getattr(visual, "vertex_colors", None)
     colours = np.asarray(found if found is not None else ())
-    if colours.shape[:1] != (count,):
-        return np.full((count, 3), _GREY, np.uint8)
+    if len(colours) != len(part.vertices):
+        return np.full((len(part.vertices), 3), _GREY, np.uint8)
     return _screen_colours(colours[:, :3]) if linear else colours[:, :3].astype(np.uint8)
 
 
@@ -76,4 +78,5 @@ def _screen_colours(linear: NDArray[np.uint8]) -> RGB:
     """From linear light to sRGB (IEC 61966-2-1)."""
     share = np.arange(256) / 255
     table = np.where(share <= 0.0031308, 12.92 * share, 1.055 * share ** (1 / 2.4) - 0.055)
-    return np.rint(255 * table).astype(np.uint8)[linear]
+    screen: RGB = np.rint(255 * table).astype(np.uint8)[linear]
+    return screen

@@ -51,7 +51,7 @@ class View:
         a, b = math.radians(right_deg), math.radians(up_deg)
         turn = np.array([[math.cos(a), 0, -math.sin(a)], [0, 1, 0], [math.sin(a), 0, math.cos(a)]])
         tilt = np.array([[1, 0, 0], [0, math.cos(b), -math.sin(b)], [0, math.sin(b), math.cos(b)]])
-        seen = (points - self.middle) @ (tilt @ turn).T.astype(np.float32)
+        seen: NDArray[np.float32] = (points - self.middle) @ (tilt @ turn).T.astype(np.float32)
         seen[:, 2] = self.distance - seen[:, 2]
         return seen
 
