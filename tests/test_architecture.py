@@ -21,7 +21,7 @@ FLOORS = (
     ("io", "networks"),
     ("data", "prepare", "checkpoint", "onnx_file"),
     (
-        "predictor", "training", "evaluation", "odometry", "check", "pages", "report", "export", "describe",
+        "predictor", "training", "evaluation", "odometry", "check", "pages", "report", "export", "describe", "server",
         "benchmark", "experiment", "show",
     ),
     ("cli", "__init__", "__main__"),

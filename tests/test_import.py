@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -87,6 +88,14 @@ def test_names_are_loaded_on_first_use() -> None:
     assert depthnet.data.open_dataset
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = depthnet.no_such_name
+
+
+def test_a_model_runs_without_a_trace_at_home(tmp_path: Path) -> None:
+    code = "import depthnet, numpy; depthnet.load_model(threads=1).predict(numpy.zeros((48, 64, 3), numpy.uint8))"
+    places = {name: str(tmp_path) for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME")}
+    clean = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    subprocess.run([sys.executable, "-c", code], env=clean | places, check=True)
+    assert list(tmp_path.rglob("*")) == []  # ONNX Runtime's telemetry would leave a device's number here
 
 
 def test_the_version_stands_once(project: Path) -> None:

@@ -11,9 +11,14 @@ Importing the package loads nothing heavy: each name below is loaded when it is 
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# From 1.32 on, ONNX Runtime reports its use to its makers unless this is set before it is loaded. Nothing is sent from
+# here without being asked for; who wants it sets 0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from depthnet.errors import DepthNetError

@@ -57,6 +57,6 @@ def bytes_in(folder: Path) -> int:
     """Bytes of all files in a folder."""
     total = 0
     for path in folder.rglob("*"):
-        with suppress(OSError):
-            total += path.lstat().st_size
+        with suppress(OSError):  # just removed
+            total += 0 if path.is_dir() else path.lstat().st_size
     return total

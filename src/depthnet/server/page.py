@@ -128,7 +128,7 @@ def _files(gr: Any) -> tuple[Any, Any, Any]:
     choices = [(words, name) for name, words in FORMATS.items()]
     formats = gr.CheckboxGroup(choices, value=["png", "npy", "ply"], label="What to write")
     button = gr.Button("Write", variant="primary")
-    files = gr.File(label="Files: click a size to download", interactive=False, elem_id="files")
+    files = gr.File(label="Files", interactive=False, elem_id="files")
     return formats, button, files
 
 

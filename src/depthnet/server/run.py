@@ -89,11 +89,12 @@ def _listen(host: str, port: int) -> socket.socket:
     if not 0 <= port <= 65535:
         raise InputError(f"--port {port}: a port is a number from 0 (any that is free) to 65535.")
     try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(place[:2], family=family)
     except socket.gaierror as error:
         raise InputError(f"--host {host}: no address of this machine; try 127.0.0.1.") from error
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = os.strerror(error.errno) if error.errno else str(error)
         raise InputError(
             f"--host {host} --port {port}: cannot be used ({reason}); choose another port, or 0 for any that is free."
         ) from error
