@@ -48,7 +48,7 @@ def write_onnx(path: str | Path, network: Network, info: ModelInfo, half: bool =
     if any(isinstance(module, Conv2dSame) for module in network.modules()):
         _use_same_padding(model.graph)
     if half:
-        _store_half(model.graph)
+        store_half(model.graph)
     save_onnx(path, model, info)
 
 
@@ -141,7 +141,8 @@ def drop_unused(graph: Any) -> None:
     graph.initializer.extend(initializers)
 
 
-def _store_half(graph: Any) -> None:
+def store_half(graph: Any) -> None:
+    """Store weights as float16 behind a cast; a scale or a bias, which has one axis, stays as it is."""
     import numpy as np
     import onnx
 

@@ -16,7 +16,7 @@ from depthnet.data.samples import DepthDataset
 from depthnet.evaluation import evaluate
 from depthnet.export.integers import Layers, quantise
 from depthnet.export.network import check_out, export_onnx
-from depthnet.export.pictures import open_pictures
+from depthnet.export.pictures import even_steps, open_pictures
 from depthnet.io.images import RGB
 from depthnet.predictor import DepthModel, load_model
 from depthnet.predictor.resize import network_input, network_size
@@ -127,8 +127,9 @@ def _network_image(photo: RGB, info: ModelInfo) -> NDArray[np.float32]:
 def _difference(float32: DepthModel, int8: DepthModel, held: DepthDataset) -> float:
     """Mean over at most :data:`FEW` pictures of the median difference of depth, as a share of it."""
     medians = []
-    for index in range(0, len(held), max(1, len(held) // FEW)):
-        image = _network_image(held.read_raw(index).image, int8.info)
+    few = even_steps(held, FEW)
+    for index in range(len(few)):
+        image = _network_image(few.read_raw(index).image, int8.info)
         medians.append(np.median(np.abs(int8.runtime.run(image) / float32.runtime.run(image) - 1)))
     return float(np.mean(medians))
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from depthnet.checkpoint import ModelInfo
 from depthnet.errors import InputError, MissingTierError
-from depthnet.onnx_file import drop_unused, save_onnx
+from depthnet.onnx_file import drop_unused, save_onnx, store_half
 
 #: What becomes integers; ONNX Runtime has integer kernels for these, and only for these of what our networks use.
 OPERATORS = ["Conv", "Gemm", "Add", "Concat", "Clip", "Relu", "MaxPool", "Resize"]
@@ -98,6 +98,7 @@ def quantise(
     _share_scales(model.graph)
     _take_shapes_from_integers(model.graph)
     drop_unused(model.graph)
+    store_half(model.graph)
     del model.graph.value_info[:]
     save_onnx(out, model, info)
     return layers

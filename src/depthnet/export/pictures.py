@@ -52,7 +52,7 @@ def open_pictures(path: str | Path, format: str | None = None) -> tuple[DepthDat
     whole = open_dataset(path, format=format) if format or _has_layout(Path(path)) else _open_photos(path)
     trained = open_dataset(path, "train", format) if "train" in whole.splits else whole
     held = open_dataset(path, "val", format) if "val" in whole.splits else None
-    calibration = _even(trained if held is None else trained.without(held), CALIBRATION)
+    calibration = even_steps(trained if held is None else trained.without(held), CALIBRATION)
     if len(calibration) < FEWEST:
         raise InputError(
             f"{path}: {len(calibration)} pictures to calibrate with; at least {FEWEST} are needed: the ranges of fewer "
@@ -62,7 +62,7 @@ def open_pictures(path: str | Path, format: str | None = None) -> tuple[DepthDat
         taken = set(calibration.names)
         rest = [index for index, name in enumerate(whole.names) if name not in taken]
         held = whole.select(rest) if rest else whole
-    return calibration, _even(held, SCORED)
+    return calibration, even_steps(held, SCORED)
 
 
 def _has_layout(path: Path) -> bool:
@@ -76,7 +76,7 @@ def _open_photos(path: str | Path) -> PhotoDataset:
     return PhotoDataset(Path(path).name, photos)
 
 
-def _even(dataset: DepthDataset, count: int) -> DepthDataset:
+def even_steps(dataset: DepthDataset, count: int) -> DepthDataset:
     """At most ``count`` samples, in even steps."""
     positions = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().astype(int)
     return dataset.select(positions.tolist())
