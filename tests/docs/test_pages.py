@@ -1,59 +1,116 @@
-"""The README's commands run, its links exist, and its tables are filled in."""
+"""README, the pages of the site and the model card: commands run, options and links exist, blanks are filled in.
+
+What a fenced block of a page is for, in the order of the page and in one folder (the fixture ``own_desk``):
+
+- ``bash``: every line runs, ``python``: it runs, with the names of the blocks before it.
+- ``yaml title="NAME"``: the file NAME of that folder; options of a training, or a suite of experiments.
+- ``text``: words to read. A line that begins with ``depthnet`` is a command that asks for what a test does not have (a
+  download, a cluster, hours): its options are checked. One that begins with ``pip`` names tiers that exist.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
-ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
-SHELL = [line for kind, text in BLOCKS if kind == "bash" for line in text.splitlines()]
-SET_UP = [line for line in SHELL if " -m venv " in line]
-USE = [line for line in SHELL if line not in SET_UP]
-#: The lines from the training command on need what the lines before them wrote.
-TRAINING = USE[next(index for index, line in enumerate(USE) if " train " in line) :]
-PAGES = [ROOT / name for name in ("README.md", "CHANGELOG.md", "examples/README.md")]
+from depthnet.cli import main
 
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's folder: the examples, a photo of their own and six pairs of image and depth."""
-    folder = tmp_path_factory.mktemp("desk")
-    shutil.copytree(ROOT / "examples", folder / "examples")
-    shutil.copy(ROOT / "examples" / "office.jpg", folder / "photo.jpg")
-    for part in ("rgb", "depth"):
-        (folder / "my_data" / part).mkdir(parents=True)
-    (folder / "my_data" / "intrinsics.txt").write_text("131.25 131.25 79.5 59.5 160 120\n")
-    photo = Image.open(folder / "photo.jpg").resize((160, 120))
-    ramp = np.linspace(1000, 4000, 160, dtype=np.uint16) * np.ones((120, 1), np.uint16)
-    for index in range(16):
-        photo.rotate(2 * index).save(folder / "my_data" / "rgb" / f"{index:04}.jpg")
-        Image.fromarray(ramp).save(folder / "my_data" / "depth" / f"{index:04}.png")
-    return folder
+ROOT = Path(__file__).resolve().parent.parent.parent
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").rglob("*.md")), ROOT / "src" / "depthnet" / "models" / "README.md"]
+WITHOUT_COMMANDS = [ROOT / "CHANGELOG.md", ROOT / "examples" / "README.md"]
+TIERS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+#: Lines that ask for a shell; all others run in this process.
+SHELL = re.compile(r"[|&;<>$`]")
 
 
-def run(line: str, folder: Path) -> str:
-    """Run a line of the README with this Python's `depthnet` in front of the PATH."""
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page."""
+
+    kind: str
+    title: str
+    text: str
+    where: str
+    """Page and line, for messages."""
+
+    @property
+    def lines(self) -> list[str]:
+        """Its commands, without comments."""
+        return [line for line in self.text.splitlines() if line.strip() and not line.startswith("#")]
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    text = page.read_text(encoding="utf-8")
+    for found in re.finditer(r'^```(\w+)(?: title="(.+?)")?\n(.*?)^```', text, flags=re.MULTILINE | re.DOTALL):
+        line = text.count("\n", 0, found.start()) + 1
+        yield Block(found[1], found[2] or "", found[3], f"{page.relative_to(ROOT)}:{line}")
+
+
+SET_UP = [line for block in blocks(README) if block.kind == "bash" for line in block.lines if " -m venv " in line]
+
+
+def run(line: str, folder: Path) -> None:
+    """Run a line of a page: in this process where it is a plain `depthnet` command, which saves most of the time."""
+    words = shlex.split(line, comments=True)
+    if words[0] == "depthnet" and not SHELL.search(line):
+        assert main(words[1:]) == 0, line
+        return
     shim = folder / "bin"
-    if not shim.exists():
-        shim.mkdir()
-        (shim / "depthnet").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m depthnet "$@"\n')
-        (shim / "depthnet").chmod(0o755)
+    shim.mkdir(exist_ok=True)
+    (shim / "depthnet").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m depthnet "$@"\n')
+    (shim / "depthnet").chmod(0o755)
     environment = {**os.environ, "PATH": f"{shim}:{os.environ['PATH']}"}
-    done = subprocess.run(
-        ["bash", "-ec", line], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(["bash", "-ec", line], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+
+
+def check_options(line: str) -> None:
+    """See that the options of a command exist, and the tiers of an installation."""
+    words = shlex.split(line.partition(" && .venv/bin/")[2] or line, comments=True)
+    if words[:1] == ["depthnet"] and words[1] != "models" and "--resume" not in words:
+        assert main([*words[1:], "--print-config"]) == 0, line
+    for tiers in re.findall(r'pip install [^#]*"\S*\[(.+?)\]"', line):
+        assert set(tiers.split(",")) <= TIERS.keys(), line
+
+
+def write_file(block: Block) -> None:
+    """Write a file that a page shows, and see that depthnet understands it."""
+    from depthnet.config import TrainConfig
+    from depthnet.experiment.suite import read_suite
+    from depthnet.options import read_config
+
+    Path(block.title).write_text(block.text, encoding="utf-8")
+    if "rows:" in block.text:
+        read_suite(block.title)
+    else:
+        read_config(block.title, TrainConfig)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_run(page: Path, own_desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, Any] = {}
+    for block in blocks(page):
+        if block.title:
+            write_file(block)
+        for line in block.lines if block.kind in ("bash", "text") else ():
+            check_options(line)
+            if block.kind == "bash" and line not in SET_UP:
+                run(line, own_desk)
+        if block.kind == "python":
+            exec(compile(block.text, block.where, "exec"), names)
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_two_lines_set_everything_up() -> None:
@@ -65,29 +122,10 @@ def test_two_lines_set_everything_up() -> None:
         assert step in script, f".ci/run lacks {step}"
 
 
-@pytest.mark.parametrize("line", [line for line in USE if line not in TRAINING])
-def test_core_commands_run(line: str, desk: Path) -> None:
-    assert run(line, desk)
-
-
-@pytest.mark.slow
-def test_training_commands_run(desk: Path) -> None:
-    for line in TRAINING:
-        run(line, desk)
-    assert (desk / "out" / "first" / "office_depth.png").is_file()
-
-
-@pytest.mark.parametrize("code", [text for kind, text in BLOCKS if kind == "python"])
-def test_python_runs(code: str, desk: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", code], cwd=desk, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert (desk / "out" / "photo_points.ply").is_file()
-
-
 @pytest.mark.slow
 def test_the_first_line_runs_on_a_fresh_machine(tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
-    ignored = shutil.ignore_patterns(".git", ".venv*", "runs", "out", "__pycache__", ".*_cache")
+    ignored = shutil.ignore_patterns(".git", ".venv*", "runs", "out", "site", "__pycache__", ".*_cache")
     shutil.copytree(ROOT, checkout, ignore=ignored)
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(
@@ -100,31 +138,17 @@ def test_the_first_line_runs_on_a_fresh_machine(tmp_path: Path) -> None:
     assert "torch" not in packages.split()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *WITHOUT_COMMANDS], ids=lambda page: str(page.relative_to(ROOT)))
 def test_relative_links_exist(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
         if "://" not in target and not target.startswith("#"):
             assert (page.parent / target.partition("#")[0]).exists(), f"{page.name} links to {target}"
 
 
-@pytest.mark.parametrize(
-    "line", [line for kind, text in BLOCKS if kind in ("bash", "text") for line in text.splitlines()]
-)
-def test_options_in_the_readme_exist(line: str) -> None:
-    """Also the lines that need data of the user's own are checked, as far as their options go."""
-    import shlex
-
-    from depthnet.cli import main
-
-    words = shlex.split(line.partition(" && .venv/bin/")[2] or line, comments=True)
-    if words[:1] == ["depthnet"] and words[1] not in ("models", "benchmark") and "--resume" not in words:
-        assert main([*words[1:], "--print-config"]) == 0
-
-
 def test_results_are_filled_in() -> None:
-    assert "RESULT" not in README.replace("RESULTS.md", ""), "fill in the results table"
+    assert "RESULT" not in README.read_text(encoding="utf-8").replace("RESULTS.md", ""), "fill in the results table"
 
 
 def test_no_path_of_one_machine() -> None:
-    for page in PAGES:
-        assert not re.search(r"(?<![\w.])/(home|root|tmp|work)/", page.read_text(encoding="utf-8"))
+    for page in [*PAGES, *WITHOUT_COMMANDS]:
+        assert not re.search(r"(?<![\w.])/(home|root|tmp|work)/", page.read_text(encoding="utf-8")), page
