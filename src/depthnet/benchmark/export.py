@@ -30,8 +30,8 @@ def run() -> dict[str, dict[str, Any]]:
         )
         return {
             "export": result(
-                seconds["ours"], seconds["rival"], "its float32 file, ONNX Runtime",
-                f"s per {width}x{height} picture, {MODEL} in int8, bare network",
+                seconds["ours"], seconds["rival"], "its float32 file",
+                f"s per {width}x{height} picture, bare {MODEL}",
                 integer_layers=layers.integer, layers=layers.integer + layers.float32,
                 ours_mb=path.stat().st_size / 1e6, rival_mb=shipped_file(MODEL).stat().st_size / 1e6,
             )
