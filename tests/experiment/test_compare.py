@@ -102,7 +102,7 @@ def test_frames_of_one_room_are_not_independent(make_record: Make) -> None:
     row, than = {0: make_record(0.5 + rooms)}, {0: make_record(np.full(60, 0.5))}
     by_image, by_room = compare(row, than, "delta1", 10).intervals
     assert by_image.low > 0 > by_room.low
-    assert by_room.how == "bootstrap over 6 blocks of 10 images"
+    assert by_room.how == "bootstrap over 6 blocks of 10 frames"
     claim = Comparison("better", "a", "b")
     assert answer_test(claim, {"a": row, "b": than}, 1).answer == "yes"
     assert answer_test(claim, {"a": row, "b": than}, 10).answer == "open"
@@ -138,7 +138,7 @@ def test_a_last_block_that_is_smaller_counts_by_its_images() -> None:
     values = np.array([1.0, 1.0, 1.0, 1.0, 4.0])
     interval = bootstrap(values, 4)  # blocks of 4 and 1: means 1, (4 + 4) / 5 = 1.6, or 4
     assert (interval.low, interval.high) == (1.0, 4.0)
-    assert interval.how == "bootstrap over 2 blocks of 4 images"
+    assert interval.how == "bootstrap over 2 blocks of 4 frames"
 
 
 def test_all_intervals_must_agree() -> None:

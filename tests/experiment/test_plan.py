@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,14 @@ from depthnet.experiment.plan import Plan, describe_difference, fill_paths, plan
 from depthnet.experiment.suite import SUITES, Suite, read_suite
 
 pytest.importorskip("torch")
+sys.path.insert(0, str(Path(__file__).parent.parent / "training"))
+from video_scenes import write_video
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video of forty frames, so that its last tenth has neighbours on both sides."""
+    return write_video(tmp_path_factory.mktemp("video") / "room", frames=40)
 
 
 @pytest.mark.parametrize(
@@ -127,12 +136,14 @@ def test_commands_give_exactly_these_options(staged: Plan, suite_file: Path, pai
                 assert stage.words[-2:] == ["--out", str(stage.folder)]
 
 
-@pytest.mark.parametrize("name", ["nyu-cpu", "nyu-gpu"])
-def test_commands_of_the_shipped_suites_give_their_options(name: str, pairs: Path) -> None:
+@pytest.mark.parametrize("name", ["nyu-cpu", "nyu-gpu", "pose-cpu", "pose-gpu"])
+def test_commands_of_the_shipped_suites_give_their_options(name: str, pairs: Path, video: Path) -> None:
     suite: Suite = read_suite(SUITES / f"{name}.yaml")
-    paths = {"encoder": "e.safetensors", "rooms": str(pairs)}
-    plan = plan_suite(suite, ExperimentConfig(data=str(pairs), paths=paths), Path("out"), name)
+    data = str(video if suite.pairs else pairs)
+    paths = {"encoder": "e.safetensors", "rooms": data, "test": data, "tum": data, "scenes": data}
+    plan = plan_suite(suite, ExperimentConfig(data=data, paths=paths), Path("out"), name)
     assert len(plan.runs) == len(suite.rows) * len(suite.seeds)
+    assert [one.name for one in plan.pairs] == [one.name for one in suite.pairs]
     assert not plan.left_out
     for row in suite.rows:
         for stage in plan.of_row(row.name)[0].stages:

@@ -14,6 +14,8 @@ from depthnet.options import from_plain
 
 ROWS = "rows: [{name: a}, {name: b}]\n"
 SHIPPED = sorted(SUITES.glob("*.yaml"))
+ABOUT_DEPTH = [path for path in SHIPPED if not read_suite(path).pairs]
+ABOUT_MOTION = [path for path in SHIPPED if path not in ABOUT_DEPTH]
 
 
 @pytest.mark.parametrize(
@@ -70,14 +72,55 @@ def test_options_of_a_block_are_merged_and_mappings_replaced() -> None:
 
 
 def test_an_unknown_suite_lists_the_shipped_ones() -> None:
-    with pytest.raises(ConfigError, match=r"nothing\.yaml: no such suite; .*nyu-cpu, nyu-gpu"):
+    with pytest.raises(ConfigError, match=r"nothing\.yaml: no such suite; .*nyu-cpu, nyu-gpu, pose-cpu, pose-gpu"):
         find_suite("nothing.yaml")
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_the_shipped_suites_hold_every_row_of_the_question(path: Path) -> None:
+def test_the_shipped_suites_say_what_they_are_for(path: Path) -> None:
     suite = read_suite(find_suite(path.stem))
     assert path.read_text(encoding="utf-8").startswith("# ")
+    assert suite.decides
+    assert suite.leaves_open
+    assert all(source.credit for source in suite.pictures)
+    assert all(pairs.data for pairs in suite.pairs)
+
+
+@pytest.mark.parametrize("path", ABOUT_MOTION, ids=lambda path: path.stem)
+def test_the_shipped_suites_about_motion_hold_every_row_of_the_question(path: Path) -> None:
+    suite = read_suite(path)
+    configs = {
+        row.name: from_plain(TrainConfig, merge_options(suite.base, row.options), row.name) for row in suite.rows
+    }
+    kinds = {
+        name: (config.task, config.network, config.network_options.get("shape", "light"),
+               config.network_options.get("frozen", True), config.pose.features, "photometric" in config.pose.terms,
+               config.pose.depth)
+        for name, config in configs.items()
+    }  # fmt: skip
+    assert kinds == {
+        "early": ("pose", "pose-early", "light", True, None, False, "sensor"),
+        "late": ("pose", "pose-late", "light", True, None, False, "sensor"),
+        "early-alexnet": ("pose", "pose-early", "alexnet", True, None, False, "sensor"),
+        "late-alexnet": ("pose", "pose-late", "alexnet", True, None, False, "sensor"),
+        "features": ("pose", "pose-features", "light", True, "mobile", False, "sensor"),
+        "features-random": ("pose", "pose-features", "light", True, None, False, "sensor"),
+        "features-trained": ("pose", "pose-features", "light", False, "mobile", False, "sensor"),
+        "features-random-trained": ("pose", "pose-features", "light", False, None, False, "sensor"),
+        "unsupervised": ("pose", "pose-early", "light", True, None, True, "sensor"),
+        "unsupervised-predicted": ("pose", "pose-early", "light", True, None, True, "mobile"),
+        "features-unsupervised": ("pose", "pose-features", "light", True, "mobile", True, "sensor"),
+        "video": ("video", "mobile", "light", True, None, True, "sensor"),
+    }
+    assert {config.pose.gap for config in configs.values() if config.task == "pose"} == {suite.pairs[0].gap}
+    assert [pairs.name for pairs in suite.pairs] == ["rooms", "tum", "scenes"]
+    asked = {claim.name for claim in suite.claims}
+    assert asked >= {"learns", "early", "features-early", "features-depth", "unsupervised", "direct", "transfer"}
+
+
+@pytest.mark.parametrize("path", ABOUT_DEPTH, ids=lambda path: path.stem)
+def test_the_shipped_suites_about_depth_hold_every_row_of_the_question(path: Path) -> None:
+    suite = read_suite(path)
     configs = [from_plain(TrainConfig, merge_options(suite.base, row.options), row.name) for row in suite.rows]
     losses = [(config.loss.terms, config.loss.eigen_lambda) for config in configs if config.network == "unet"]
     for terms, eigen_lambda in (
@@ -89,14 +132,12 @@ def test_the_shipped_suites_hold_every_row_of_the_question(path: Path) -> None:
     assert networks == {"unet", "eigen2014", "garg2016", "mobile"}
     assert networks <= NETWORKS.keys()
     assert {claim.name for claim in suite.claims} >= {"garg", "simpler", "loss-l2", "loss-smooth"}
-    assert all(source.credit for source in suite.pictures)
-    assert suite.decides
-    assert suite.leaves_open
 
 
-def test_the_shipped_suites_ask_for_what_they_promise() -> None:
-    small, large = read_suite(SUITES / "nyu-cpu.yaml"), read_suite(SUITES / "nyu-gpu.yaml")
-    assert (small.base["size"], len(small.seeds)) == ([112, 160], 1)
-    assert (large.base["size"], len(large.seeds)) == ([224, 320], 3)
+@pytest.mark.parametrize(("name", "sizes"), [("nyu", ([112, 160], [224, 320])), ("pose", ([96, 128], [96, 128]))])
+def test_the_shipped_suites_ask_for_what_they_promise(name: str, sizes: tuple[list[int], list[int]]) -> None:
+    small, large = read_suite(SUITES / f"{name}-cpu.yaml"), read_suite(SUITES / f"{name}-gpu.yaml")
+    assert (small.base["size"], large.base["size"]) == sizes
+    assert (len(small.seeds), len(large.seeds)) == (1, 3)
     assert large.rows == small.rows
     assert large.claims == small.claims

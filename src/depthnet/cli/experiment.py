@@ -25,6 +25,8 @@ class Experiment(JobCommand):
 
     depthnet experiment nyu-cpu --data nyu --results RESULTS.md
 
+    depthnet experiment pose-cpu --data rooms --results RESULTS-pose.md --paths '{test: rooms-test}'
+
     depthnet experiment my_suite.yaml --data my_data --paths '{rooms: runs/rooms}'
 
     The same command goes on where it was stopped or killed; runs that are finished are not repeated.
@@ -33,7 +35,8 @@ class Experiment(JobCommand):
     positional: ClassVar[str] = "suites"
 
     suites: tyro.conf.Positional[Annotated[tuple[str, ...], tyro.conf.arg(metavar="SUITE")]] = ()
-    """A YAML file, or a suite that is shipped: nyu-cpu (about three hours on two cores), nyu-gpu."""
+    """A YAML file, or a suite that is shipped: nyu-cpu (depth; about three hours on two cores), pose-cpu (motion; about
+    45 minutes), nyu-gpu, pose-gpu."""
     job: Options[ExperimentConfig] = field(default_factory=ExperimentConfig)
     report_only: Flag = False
     """Train nothing; write the results of the runs that are there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthnet.errors import InputError
-from depthnet.experiment.record import Record
-from depthnet.experiment.suite import COSTS, Claim, Comparison
+from depthnet.experiment.record import Record, Scores
+from depthnet.experiment.subjects import COSTS, is_better_high
+from depthnet.experiment.suite import Claim, Comparison
 
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
@@ -95,8 +96,10 @@ def answer_test(test: Comparison, table: Table, block_images: int) -> Comparison
     if test.by in COSTS:
         costs = tuple(float(getattr(next(iter(records.values())), test.by)) for records in (row, than))
         return ComparisonResult(test, "yes" if costs[0] < costs[1] else "no", values=(costs[0], costs[1]))
-    difference = compare(row, than, test.by, block_images)
-    values = tuple(float(np.mean([record.scores[test.by] for record in records.values()])) for records in (row, than))
+    if test.pairs and not all(test.pairs in record.elsewhere for record in (*row.values(), *than.values())):
+        return ComparisonResult(test, "open")
+    difference = compare(row, than, test.by, block_images, test.pairs)
+    values = tuple(mean_score(records.values(), test.by, test.pairs) for records in (row, than))
     return ComparisonResult(test, verdict(test, difference), difference, (values[0], values[1]))
 
 
@@ -114,7 +117,14 @@ def verdict(test: Comparison, difference: Difference) -> Answer:
     return ahead
 
 
-def compare(row: Mapping[int, Record], than: Mapping[int, Record], metric: str, block_images: int) -> Difference:
+def mean_score(records: Iterable[Record], metric: str, pairs: str = "") -> float:
+    """Mean over the seeds of a row's score."""
+    return float(np.mean([record.of(pairs).scores[metric] for record in records]))
+
+
+def compare(
+    row: Mapping[int, Record], than: Mapping[int, Record], metric: str, block_images: int, pairs: str = ""
+) -> Difference:
     """How far a row is ahead, with its intervals.
 
     The difference is taken image by image, so that what makes an image hard for both rows cancels. Intervals: over
@@ -126,11 +136,15 @@ def compare(row: Mapping[int, Record], than: Mapping[int, Record], metric: str, 
         than: those of the other row; at least one seed must be in both, and those that are not are left out.
         metric: name of the metric.
         block_images: images of a block.
+        pairs: name of further pairs of frames; empty for what every row is scored on.
 
     Raises:
         InputError: if the two were not scored on the same images.
     """
-    by_seed = np.array([_image_differences(row[seed], than[seed], metric) for seed in row if seed in than])
+    by_seed = np.array([
+        _image_differences(row[seed].of(pairs).per_image, than[seed].of(pairs).per_image, metric)
+        for seed in row if seed in than
+    ])  # fmt: skip
     by_image: Floats = by_seed.mean(axis=0)
     intervals = [bootstrap(by_image, 1)]
     if block_images > 1:
@@ -157,7 +171,7 @@ def bootstrap(differences: Floats, block_images: int, seed: int = 0) -> Interval
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     tail = 50 * (1 - CONFIDENCE)
     low, high = np.percentile(means, [tail, 100 - tail])
-    what = f"{len(starts)} images" if block_images == 1 else f"{len(starts)} blocks of {block_images} images"
+    what = f"{len(starts)} frames" if block_images == 1 else f"{len(starts)} blocks of {block_images} frames"
     return Interval(float(low), float(high), f"bootstrap over {what}")
 
 
@@ -171,9 +185,9 @@ def _over_seeds(differences: Floats) -> Interval:
     return Interval(float(mean - half), float(mean + half), f"t interval over {count} seeds")
 
 
-def _image_differences(one: Record, other: Record, metric: str) -> Floats:
-    if list(one.per_image) != list(other.per_image):
+def _image_differences(one: Mapping[str, Scores], other: Mapping[str, Scores], metric: str) -> Floats:
+    if list(one) != list(other):
         raise InputError("two rows were scored on different images; remove their result.json, they are scored again.")
-    sign = 1.0 if metric.startswith("delta") else -1.0
-    pairs = zip(one.per_image.values(), other.per_image.values(), strict=True)
+    sign = 1.0 if is_better_high(metric) else -1.0
+    pairs = zip(one.values(), other.values(), strict=True)
     return sign * np.array([a[metric] - b[metric] for a, b in pairs])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from depthnet.experiment.compare import ComparisonResult, Difference, Finding
 from depthnet.experiment.plan import Plan
-from depthnet.experiment.suite import COSTS, MEAN_ROW, Comparison
+from depthnet.experiment.subjects import format_value
+from depthnet.experiment.suite import Comparison
 
 VERDICTS = {
     "yes": "The claim holds here.",
@@ -12,14 +13,6 @@ VERDICTS = {
     "open": "The claim is not settled here.",
 }
 ANSWERS = {"yes": "yes", "no": "no", "open": "not settled"}
-DIGITS = {"silog": 2}
-
-
-def format_value(metric: str, value: float) -> str:
-    """A score with the digits that its table has; a cost in millions."""
-    if metric in COSTS:
-        return f"{value / 1e6:.2f} M"
-    return f"{value:.{DIGITS.get(metric, 3)}f}"
 
 
 def describe_finding(finding: Finding, plan: Plan) -> str:
@@ -33,8 +26,8 @@ def describe_test(result: ComparisonResult, plan: Plan) -> str:
     test = result.test
     question = describe_question(test, plan)
     if result.values is None:
-        missing = [_title(name, plan) for name in (test.row, test.than)]
-        return f"{question} Not settled: {' and '.join(missing)} have no result with the same seed yet."
+        missing = f"{_title(test.row, plan)} and {_title(test.than, plan)} have no result with the same seed yet"
+        return f"{question} Not settled: {plan.left_out.get(test.pairs, missing)}."
     row, than = (format_value(test.by, value) for value in result.values)
     numbers = f"{row} against {than}"
     if result.difference is not None:
@@ -46,6 +39,7 @@ def describe_question(test: Comparison, plan: Plan) -> str:
     """What a test asks."""
     row, than, by = _title(test.row, plan), _title(test.than, plan), test.by.replace("_", "-")
     margin = format_value(test.by, test.margin)
+    by += next((f" on {pairs.title}" for pairs in plan.suite.pairs if pairs.name == test.pairs), "")
     if test.kind == "equivalent":
         return f"Are {row} and {than} within {margin} in {by}?"
     if test.kind == "fewer":
@@ -69,6 +63,5 @@ def _signed(metric: str, value: float) -> str:
 
 
 def _title(name: str, plan: Plan) -> str:
-    if name == MEAN_ROW:
-        return "the mean depth map"
-    return next(row.title for row in plan.suite.rows if row.name == name)
+    titles = {**plan.suite.subject.baselines, **{row.name: row.title for row in plan.suite.rows}}
+    return titles[name]

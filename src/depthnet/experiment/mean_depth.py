@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthnet.data.samples import DepthDataset
+from depthnet.experiment.depth_scores import open_scored, score
 from depthnet.experiment.plan import Plan, open_training
-from depthnet.experiment.record import Record, open_scored, read_record, score, what_is_scored
-from depthnet.experiment.suite import MEAN_ROW
+from depthnet.experiment.record import Record, read_record, what_is_scored
+from depthnet.experiment.subjects import MEAN_ROW
 from depthnet.predictor.resize import resize_depth
 
 SIZE = (60, 80)
@@ -59,7 +60,9 @@ def record_mean_depth(plan: Plan) -> Record:
     if record is None:
         first = next(stage for run in plan.runs for stage in run.stages if not stage.own_data)
         training = open_training(first.config)
-        scores, per_image = score(MeanDepth(average_depth(training)), open_scored(plan), plan.suite.protocol)
-        record = Record(what_is_scored(plan, None), scores, per_image, len(training), 0.0, int(np.prod(SIZE)), 0)
+        found = score(MeanDepth(average_depth(training)), open_scored(plan), plan.suite.protocol)
+        record = Record(
+            what_is_scored(plan, None), found.scores, found.per_image, len(training), 0.0, int(np.prod(SIZE)), 0
+        )
         record.write(folder)
     return record

@@ -12,7 +12,7 @@ from depthnet.config import ExperimentConfig, TrainConfig
 from depthnet.cores import usable_cores
 from depthnet.errors import ConfigError
 from depthnet.experiment.command import option_words
-from depthnet.experiment.suite import Row, Stage, Suite, merge_options
+from depthnet.experiment.suite import Pairs, Row, Stage, Suite, merge_options
 from depthnet.options import from_plain
 
 if TYPE_CHECKING:
@@ -79,8 +79,10 @@ class Plan:
     config: ExperimentConfig
     out: Path
     runs: tuple[PlannedRun, ...]
+    pairs: tuple[Pairs, ...]
+    """The pairs of frames that motions are scored on, their paths filled in."""
     left_out: dict[str, str]
-    """Rows that cannot be trained with what was given, each with the reason."""
+    """Rows that cannot be trained, and pairs that cannot be scored, with what was given, each with the reason."""
 
     @property
     def split(self) -> str:
@@ -112,13 +114,22 @@ def plan_suite(suite: Suite, config: ExperimentConfig, out: Path, source: str) -
     """
     counts: dict[str, int] = {}
     runs, left_out = [], {}
+    pairs: list[Pairs] = []
+    for one in suite.pairs:
+        missing = missing_paths(one.data, config.paths)
+        if missing and not pairs:
+            raise ConfigError(f"{source}: pairs {one.name}, on which all rows are compared: {missing}.")
+        if missing:
+            left_out[one.name] = missing
+        else:
+            pairs.append(replace(one, data=fill_paths(one.data, config.paths)))
     for seed in suite.seeds:  # all rows with the first seed come first: a table that is not finished can be read
         for row in suite.rows:
             try:
                 runs.append(_plan_run(suite, row, seed, config, out, source, counts))
-            except _PathNotGivenError as missing:
-                left_out[row.name] = str(missing)
-    return Plan(suite, config, out, tuple(runs), left_out)
+            except _PathNotGivenError as not_given:
+                left_out[row.name] = str(not_given)
+    return Plan(suite, config, out, tuple(runs), tuple(pairs), left_out)
 
 
 class _PathNotGivenError(Exception):
@@ -181,8 +192,9 @@ def missing_paths(value: Any, paths: Mapping[str, str]) -> str:
 
 
 def count_images(config: TrainConfig, counts: dict[str, int]) -> int:
-    """Number of training images, counted once for all rows with the same data."""
-    key = repr((config.data, config.format, config.split, config.val_data, config.val_split))
+    """Number of training images, counted once for all rows that draw from the same frames."""
+    where = (config.data, config.format, config.split, config.val_data, config.val_split)
+    key = repr((where, config.task, config.pose.gap))
     if key not in counts:
         counts[key] = len(open_training(config))
     return counts[key]

@@ -5,21 +5,15 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depthnet.checkpoint import file_sha256
-from depthnet.config import DescribeConfig
-from depthnet.describe import describe_network
 from depthnet.errors import InputError
-from depthnet.evaluation import evaluate
 from depthnet.io.files import atomic_path
-from depthnet.predictor import load_model
 
 if TYPE_CHECKING:
-    from depthnet.data.samples import DepthDataset
-    from depthnet.evaluation import DepthPredictor
     from depthnet.experiment.plan import Plan, PlannedRun, PlannedStage
 
 RECORD_FILE = "result.json"
@@ -29,15 +23,25 @@ Scores = dict[str, float]
 
 
 @dataclass(frozen=True)
+class Scored:
+    """Scores on one data set."""
+
+    scores: Scores
+    """Means over the images."""
+    per_image: dict[str, Scores]
+    """Scores of each image, or of each target frame, by its name."""
+
+
+@dataclass(frozen=True)
 class Record:
     """What a run came to."""
 
     scored: dict[str, Any]
     """Which model file was scored on which data by which protocol: a record of another one is not used."""
     scores: Scores
-    """Means over the images, as `depthnet evaluate` gives them."""
+    """Means over the images; of depth, as `depthnet evaluate` gives them."""
     per_image: dict[str, Scores]
-    """Scores of each image by its name."""
+    """Scores of each image, or of each target frame, by its name."""
     images: int
     """Images seen in training."""
     seconds: float
@@ -45,7 +49,13 @@ class Record:
     parameters: int
     """Of the network; all of them, also those that were not trained."""
     multiply_adds: int
-    """For one picture of the training size."""
+    """For one picture, or pair of pictures, of the training size."""
+    elsewhere: dict[str, Scored] = field(default_factory=dict)
+    """Scores on further pairs of frames by their names."""
+
+    def of(self, pairs: str) -> Scored:
+        """Scores on the pairs of frames of a name; empty for what every row is scored on."""
+        return self.elsewhere[pairs] if pairs else Scored(self.scores, self.per_image)
 
     def write(self, folder: Path) -> None:
         """Write it into the folder of its run."""
@@ -79,7 +89,7 @@ def read_record(folder: Path, run: PlannedRun | None, plan: Plan) -> Record | No
 
     Args:
         folder: folder of the run.
-        run: the run; None for the mean depth map, which has no model file.
+        run: the run; None for a row without a model file.
         plan: says what is scored.
     """
     file = folder / RECORD_FILE
@@ -87,7 +97,9 @@ def read_record(folder: Path, run: PlannedRun | None, plan: Plan) -> Record | No
     if not file.is_file() or (model is not None and not model.is_file()):
         return None
     try:
-        record = Record(**json.loads(file.read_text(encoding="utf-8")))
+        plain = json.loads(file.read_text(encoding="utf-8"))
+        elsewhere = {name: Scored(**found) for name, found in plain.pop("elsewhere", {}).items()}
+        record = Record(**plain, elsewhere=elsewhere)
     except (ValueError, TypeError) as error:
         raise InputError(f"{file}: no whole record ({error}); remove the file, it is written again.") from error
     return record if record.scored == what_is_scored(plan, model) else None
@@ -95,52 +107,14 @@ def read_record(folder: Path, run: PlannedRun | None, plan: Plan) -> Record | No
 
 def what_is_scored(plan: Plan, model: Path | None) -> dict[str, Any]:
     """The model file, data and protocol that a record is about."""
-    return {
+    scored = {
         "model": None if model is None else file_sha256(model),
         "data": plan.scored_data,
         "split": plan.split,
         "protocol": plan.suite.protocol,
     }
-
-
-def open_scored(plan: Plan) -> DepthDataset:
-    """The data that all runs are scored on."""
-    from depthnet.data import open_dataset
-
-    return open_dataset(plan.scored_data, split=plan.split, format=plan.config.format)
-
-
-def score_run(run: PlannedRun, plan: Plan) -> Record:
-    """Score the model of a trained run, and write its record.
-
-    Raises:
-        DepthNetError: if the model or an image cannot be used.
-    """
-    last = run.stages[-1]
-    model = last.folder / MODEL_FILE
-    scores, per_image = score(load_model(model, threads=plan.config.threads), open_scored(plan), plan.suite.protocol)
-    network = describe_network(model, DescribeConfig(size=last.config.size))
-    seconds = sum(read_table(stage.folder / "train.csv")[-1]["seconds"] for stage in run.stages)
-    record = Record(
-        what_is_scored(plan, model), scores, per_image, run.images, seconds, network.parameters,
-        network.multiply_adds,
-    )  # fmt: skip
-    record.write(run.folder)
-    return record
-
-
-def score(model: DepthPredictor, dataset: DepthDataset, protocol: str | None) -> tuple[Scores, dict[str, Scores]]:
-    """Mean scores, and those of each image in the order of the data, under one protocol.
-
-    Raises:
-        InputError: if an image could not be scored: rows of a table must stand on the same images.
-    """
-    evaluation = evaluate(model, dataset, [protocol] if protocol else ())
-    if evaluation.errors:
-        raise InputError(evaluation.errors[0])
-    (name,) = evaluation.scores
-    per_image = {image.name: image.metrics(name) for image in evaluation.per_image if image.sums[name].pixels}
-    return evaluation.scores[name], per_image
+    pairs = [[one.name, one.data, one.split, *one.gap] for one in plan.pairs]
+    return {**scored, "pairs": pairs} if pairs else scored
 
 
 def read_records(plan: Plan, runs: Sequence[PlannedRun]) -> list[tuple[PlannedRun, Record]]:

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import os
+import math
 import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from depthnet.cores import usable_cores
 from depthnet.errors import InputError
-from depthnet.experiment.compare import Finding, Table, judge
+from depthnet.experiment.compare import Finding, Table, judge, mean_score
 from depthnet.experiment.curves import draw_curves, learning_curve
-from depthnet.experiment.depth_maps import collect_photos, draw_depth_maps
-from depthnet.experiment.findings import describe_finding, format_value
-from depthnet.experiment.mean_depth import record_mean_depth
+from depthnet.experiment.findings import describe_finding
+from depthnet.experiment.judge import Gallery
+from depthnet.experiment.judges import judge_of
 from depthnet.experiment.plan import Plan, PlannedRun
-from depthnet.experiment.record import Record, images_done, open_scored, read_records
-from depthnet.experiment.speed import time_rows
-from depthnet.experiment.suite import MEAN_ROW, Row
+from depthnet.experiment.record import Record, images_done, read_records
+from depthnet.experiment.speed import REPEATS, time_calls
+from depthnet.experiment.subjects import format_value, is_better_high
 from depthnet.io.files import atomic_path
 
 #: First line of every results file: one that has it was written by this command and may be written again.
 MARK = "<!-- Written by `depthnet experiment`; change the suite or its runs, not this file. -->"
-SHOWN = ("delta1", "abs_rel", "rmse", "log10", "silog")
-MEAN_TITLE = "mean depth map of the training rooms"
-
-Records = dict[str, dict[int, Record]]
+COST_HEADS = ("images seen", "training min", "parameters", "multiply-adds")
 
 
 def check_results_path(path: Path, overwrite: bool) -> None:
@@ -53,22 +51,23 @@ def write_results(plan: Plan, name: str, path: Path, overwrite: bool) -> None:
     Raises:
         InputError: if no run has a result, or a file cannot be written.
     """
-    records: Records = {}
+    records: dict[str, dict[int, Record]] = {}
     for run, record in read_records(plan, plan.runs):
         records.setdefault(run.row.name, {})[run.seed] = record
     if not records:
         raise InputError(f"{plan.out}: no run has a result yet, so there is nothing to write.")
-    mean = record_mean_depth(plan)
-    records[MEAN_ROW] = dict.fromkeys(plan.suite.seeds, mean)
-    replace_pictures = path.exists() or overwrite  # a results file that is there is ours, and so are its pictures
-    pictures = path.parent / plan.config.pictures
+    chosen = judge_of(plan)
+    baselines = {row: dict.fromkeys(plan.suite.seeds, record) for row, record in chosen.baselines(plan).items()}
+    table: Table = records | baselines
+    # A results file that is there is ours, and so are its pictures.
+    gallery = Gallery(path, path.parent / plan.config.pictures, name, path.exists() or overwrite)
     sections = [
         f"{MARK}\n\n# {plan.suite.title or name}",
-        _conditions(plan, mean),
-        "## Scores\n\n" + _table(plan, records),
-        "## Claims\n\n" + "\n\n".join(describe_finding(one, plan) for one in _findings(plan, records)),
-        "## Learning curves\n\n" + _curves(plan, pictures / f"{name}-curves.svg", path, replace_pictures),
-        "## Depth maps\n\n" + _depth_maps(plan, records, pictures / f"{name}-depth.jpg", path, replace_pictures),
+        _conditions(plan, chosen.conditions(plan, table)),
+        "## Scores\n\n" + _tables(plan, table),
+        "## Claims\n\n" + "\n\n".join(describe_finding(one, plan) for one in _findings(plan, table)),
+        "## Learning curves\n\n" + _curves(plan, gallery),
+        chosen.section(plan, table, gallery),
         "## What this budget decides, and what it leaves open\n\n" + _scope(plan),
         "## Commands\n\n" + _commands(plan),
     ]
@@ -81,106 +80,106 @@ def _findings(plan: Plan, table: Table) -> list[Finding]:
     return [judge(claim, table, plan.suite.block_images) for claim in plan.suite.claims]
 
 
-def _conditions(plan: Plan, mean: Record) -> str:
-    suite = plan.suite
-    data = f"split {plan.split} of `{Path(plan.scored_data).name}`, {len(mean.per_image)} images"
-    protocol = suite.protocol or open_scored(plan).default_protocol
-    seeds = f"{len(suite.seeds)} seeds" if len(suite.seeds) > 1 else "one seed"
+def _conditions(plan: Plan, scores: str) -> str:
+    seeds = f"{len(plan.suite.seeds)} seeds" if len(plan.suite.seeds) > 1 else "one seed"
     return (
-        f"Every row has seen about {suite.budget} training images, all its stages together, with {seeds}. Scores: "
-        f"{data}, protocol {protocol}, computed by `depthnet evaluate` from the model file of each run. "
-        f"The model kept of a run is the best of its {suite.validations} validations by delta1, on the same images: "
-        "so all scores are a little too good, those of every row alike."
+        f"Every row has seen about {plan.suite.budget} training images, all its stages together, with {seeds}. {scores}"
     )
 
 
-def _table(plan: Plan, records: Records) -> str:
-    times = time_rows(plan, [row.name for row in plan.suite.rows if row.name in records])
-    heads = ["row", *SHOWN, "images seen", "training min", "parameters", "multiply-adds", "ms per image"]
-    lines = ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 1)]
-    best = _best(records)
-    for row in plan.suite.rows:
-        if row.name in records:
-            lines.append(_line(row, records[row.name], best, times.milliseconds[row.name]))
-    (mean, *_) = records[MEAN_ROW].values()
-    cells = [MEAN_TITLE, *(format_value(metric, mean.scores[metric]) for metric in SHOWN)]
-    lines.append("| " + " | ".join([*cells, *["" for _ in heads[len(cells) :]]]) + " |")
-    notes = [f"Milliseconds: the network alone, one picture of its training size, {times.how}."]
+def _tables(plan: Plan, table: Table) -> str:
+    """The table with what each row costs, and for further pairs of frames one of scores alone."""
+    calls, what = judge_of(plan).calls(plan, [row.name for row in plan.suite.rows if row.name in table])
+    threads, item = plan.config.threads or usable_cores(), plan.suite.subject.item
+    some = f"{threads} thread{'s' * (threads > 1)}"
+    notes = [f"Milliseconds: {what}, {some}, median of {REPEATS} runs in turn with the other rows."]
     if len(plan.suite.seeds) > 1:
         notes.append("± is the standard deviation over the seeds.")
-    notes.append("Multiply-adds: for that picture. Bold: the best mean of a column.")
-    return "\n".join(lines) + "\n\n" + " ".join(notes) + _unfinished(plan, records)
+    notes.append(f"Multiply-adds: for one {item} of the training size. Bold: the best trained row of a column.")
+    first = f"{_table(plan, table, '', time_calls(calls))}\n\n{' '.join(notes)}"
+    further = [f"On {pairs.title}:\n\n{_table(plan, table, pairs.name)}" for pairs in plan.pairs[1:]]
+    return "\n\n".join([first, *further]) + _unfinished(plan, table)
 
 
-def _line(row: Row, by_seed: dict[int, Record], best: dict[str, float], milliseconds: float) -> str:
-    cells = [row.title]
-    for metric in SHOWN:
-        values = [record.scores[metric] for record in by_seed.values()]
-        text = format_value(metric, float(np.mean(values)))
-        if len(values) > 1:
-            text += f" ± {format_value(metric, float(np.std(values, ddof=1)))}"
-        cells.append(f"**{text}**" if np.mean(values) == best[metric] else text)
-    first = next(iter(by_seed.values()))
-    minutes = np.mean([record.seconds for record in by_seed.values()]) / 60
-    cells += [str(first.images), f"{minutes:.0f}", f"{first.parameters / 1e6:.2f} M"]
-    cells += [f"{first.multiply_adds / 1e9:.2f} G", f"{milliseconds:.1f}"]
-    return "| " + " | ".join(cells) + " |"
+def _table(plan: Plan, table: Table, pairs: str, times: Mapping[str, float] | None = None) -> str:
+    """All rows that have a record; ``times`` in milliseconds are those of the table with costs."""
+    subject = plan.suite.subject
+    costs = [] if times is None else [*COST_HEADS, f"ms per {subject.item}"]
+    heads = ["row", *subject.shown.values(), *costs]
+    lines = ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 1)]
+    best = {metric: _best(plan, table, metric, pairs) for metric in subject.shown}
+    for row in plan.suite.rows:
+        if row.name in table:
+            records = list(table[row.name].values())
+            cells = [row.title, *(_score(records, metric, pairs, best[metric]) for metric in subject.shown)]
+            cells += [] if times is None else [*_costs(records), f"{times[row.name]:.1f}"]
+            lines.append("| " + " | ".join(cells) + " |")
+    for name, title in subject.baselines.items():
+        records = list(table[name].values())[:1]
+        cells = [title, *(_score(records, metric, pairs, math.nan) for metric in subject.shown)]
+        time = "" if times is None or name not in times else f"{times[name]:.1f}"
+        cells += [""] * (len(heads) - len(cells) - 1) + [time] if costs else []
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
-def _best(records: Records) -> dict[str, float]:
-    """Best mean over the seeds of each shown metric."""
-    best = {}
-    for metric in SHOWN:
-        means = [
-            float(np.mean([one.scores[metric] for one in rows.values()]))
-            for name, rows in records.items()
-            if name != MEAN_ROW
-        ]
-        best[metric] = max(means) if metric.startswith("delta") else min(means)
-    return best
+def _costs(records: Sequence[Record]) -> list[str]:
+    """Cells below COST_HEADS."""
+    first, minutes = records[0], np.mean([record.seconds for record in records]) / 60
+    sizes = [f"{first.parameters / 1e6:.2f} M", f"{first.multiply_adds / 1e9:.2f} G"]
+    return [str(first.images), f"{minutes:.0f}", *sizes]
 
 
-def _unfinished(plan: Plan, records: Records) -> str:
+def _score(records: Sequence[Record], metric: str, pairs: str, best: float) -> str:
+    """Mean over the seeds, with its deviation; a dash where there is no such score."""
+    values = [found[metric] for record in records if metric in (found := record.of(pairs).scores)]
+    if not values:
+        return "–"
+    text = format_value(metric, float(np.mean(values)))
+    if len(values) > 1:
+        text += f" ± {format_value(metric, float(np.std(values, ddof=1)))}"
+    return f"**{text}**" if np.mean(values) == best else text
+
+
+def _best(plan: Plan, table: Table, metric: str, pairs: str) -> float:
+    """Best mean over the seeds of the trained rows; not a number where there is no such score."""
+    means = [
+        mean_score(table[row.name].values(), metric, pairs)
+        for row in plan.suite.rows
+        if row.name in table and metric in next(iter(table[row.name].values())).of(pairs).scores
+    ]
+    return (max if is_better_high(metric) else min)(means, default=math.nan)
+
+
+def _unfinished(plan: Plan, table: Table) -> str:
     """Lines on what is not in the table, or not with all its seeds."""
     lines = [f"- {name}: left out, {reason}." for name, reason in plan.left_out.items()]
     for run in plan.runs:
-        if run.seed not in records.get(run.row.name, {}):
+        if run.seed not in table.get(run.row.name, {}):
             seen = sum(images_done(stage) for stage in run.stages)
             lines.append(f"- {run.title}: not finished, {seen} of {run.images} images seen.")
     return "\n\nNot in the table:\n\n" + "\n".join(lines) if lines else ""
 
 
-def _curves(plan: Plan, picture: Path, results: Path, replace: bool) -> str:
-    curves = [learning_curve(row.title, plan.of_row(row.name), "delta1") for row in plan.suite.rows]
-    with atomic_path(picture, replace) as temporary:
-        title = "delta1 on validation while training (at the training size, before the protocol's crop)"
-        temporary.write_text(draw_curves(title, "images seen", curves), encoding="utf-8")
-    return f"![delta1 on validation against images seen, a line for each row]({_relative(picture, results)})"
+def _curves(plan: Plan, gallery: Gallery) -> str:
+    subject = plan.suite.subject
+    curves = [learning_curve(row.title, plan.of_row(row.name), subject.curve) for row in plan.suite.rows]
 
+    def write(file: Path) -> None:
+        file.write_text(draw_curves(subject.curve_title, "images seen", curves), encoding="utf-8")
 
-def _depth_maps(plan: Plan, records: Records, picture: Path, results: Path, replace: bool) -> str:
-    photos, notes = collect_photos(plan)
-    credits = "\n\n" + " ".join(notes) if notes else ""
-    first = plan.suite.seeds[0]
-    captions = [
-        (row.name, f"{row.title} (delta1 {records[row.name][first].scores['delta1']:.3f})")
-        for row in plan.suite.rows
-        if first in records.get(row.name, {})
-    ]
-    if not photos or not captions:
-        return f"None drawn.{credits}"
-    with atomic_path(picture, replace) as temporary:
-        draw_depth_maps(plan, photos, captions).save(temporary, quality=88)
-    what = "None of the networks was trained on these photos; scores in brackets are those of the table."
-    return f"![photos, true depth and the depth of every row]({_relative(picture, results)})\n\n{what}{credits}"
+    caption = f"{subject.curve.replace('_', ' ')} on validation against images seen, a line for each row"
+    return gallery.hang("curves.svg", caption, write)
 
 
 def _scope(plan: Plan) -> str:
     parts = [plan.suite.decides, plan.suite.leaves_open]
     blocks = plan.suite.block_images
-    rule = "A difference is taken image by image and counts when its 95 % intervals agree: a bootstrap over the images"
+    item = plan.suite.subject.item
+    rule = f"A difference is taken {item} by {item} and counts when its 95 % intervals agree: "
+    rule += f"a bootstrap over the {item}s"
     if blocks > 1:
-        rule += f", one over blocks of {blocks} neighbouring images (frames of one room are not independent)"
+        rule += f", one over blocks of {blocks} neighbouring {item}s (frames of one room are not independent)"
     if len(plan.suite.seeds) > 1:
         rule += ", and a t interval over the seeds"
     else:
@@ -199,7 +198,3 @@ def _commands(plan: Plan) -> str:
 
 def _run_commands(run: PlannedRun) -> str:
     return "\n".join(shlex.join(["depthnet", *stage.words]) for stage in run.stages)
-
-
-def _relative(picture: Path, results: Path) -> str:
-    return Path(os.path.relpath(picture, results.parent)).as_posix()

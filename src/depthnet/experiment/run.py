@@ -16,8 +16,9 @@ from threading import Event, Lock
 from depthnet.config import ExperimentConfig, TrainConfig
 from depthnet.errors import ConfigError, DepthNetError, InputError
 from depthnet.experiment.command import option_words
+from depthnet.experiment.judges import score_run
 from depthnet.experiment.plan import Plan, PlannedRun, PlannedStage, describe_difference, plan_suite, require_rows
-from depthnet.experiment.record import images_done, is_trained, read_record, score_run
+from depthnet.experiment.record import images_done, is_trained, read_record
 from depthnet.experiment.report import check_results_path, write_results
 from depthnet.experiment.suite import find_suite, read_suite
 from depthnet.io.files import locked_folder

@@ -13,6 +13,12 @@
     claims:
       - {name: loss, text: Eigen's loss is better, tests: [{kind: better, row: unet, than: unet-l2}]}
 
+A suite is about depth, or, with ``pairs``, about motion: then its rows are of task pose or video, and each is scored by
+the motion that it finds between two frames:
+
+    base: {task: pose, network: pose-early, pose: {gap: [1, 2]}}
+    pairs: [{name: rooms, data: $test, gap: [1, 2]}, {name: tum, data: $tum, gap: [1, 2]}]
+
 ``base``, ``options`` of a row and ``options`` of a stage are options of ``depthnet train`` by their YAML names, the
 later before the earlier. A text ``$NAME`` in them stands for a path that the user gives (``--paths '{NAME: PATH}'``).
 """
@@ -27,16 +33,12 @@ from typing import Any, Literal
 
 from depthnet.config import TrainConfig
 from depthnet.errors import ConfigError
-from depthnet.metrics import METRICS
+from depthnet.experiment.subjects import COSTS, DEPTH, MOTION, Subject
 from depthnet.options import read_config
 
 SUITES = Path(__file__).resolve().parent.parent / "experiments"
-#: Name of the row that is always there: the mean depth map of the training data, whatever the photo shows.
-MEAN_ROW = "mean-depth"
 #: What the suite decides itself: no row may set it.
 DECIDED = ("epochs", "limit_batches", "validate_every", "seed", "val_data", "val_split")
-#: Size of a network, by which rows can be compared besides the metrics.
-COSTS = ("parameters", "multiply_adds")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -82,9 +84,12 @@ class Comparison:
     row: str = ""
     """The row in question."""
     than: str = ""
-    """The row that it is held against; mean-depth is always there."""
+    """The row that it is held against. Always there is mean-depth; in a suite about motion true-motion, no-motion,
+    direct-sensor and direct-mobile are."""
     by: str = "delta1"
-    """The metric, or parameters or multiply_adds."""
+    """The score, or parameters or multiply_adds. Of motions rotation_deg, translation_m, motion_error or warp_error."""
+    pairs: str = ""
+    """Name of the pairs on which motions are compared; by default the first ones."""
     margin: float = 0.0
     """Difference that still counts as none, in units of the metric."""
 
@@ -116,6 +121,30 @@ class Pictures:
 
 
 @dataclass
+class Pairs:
+    """Pairs of frames of a video on which motions are scored."""
+
+    name: str = ""
+    """Name in claims."""
+    label: str = ""
+    """What the results say; by default the name."""
+    data: str = ""
+    """Data of video with depth and poses, usually ``$NAME``; pairs whose path is not given are left out, but not the
+    first ones, on which all rows are compared."""
+    split: str | None = None
+    """Part of the data, where they have several."""
+    gap: tuple[int, int] = (1, 1)
+    """Smallest and largest number of frames between the two."""
+    note: str = ""
+    """What is to be known about them, in words."""
+
+    @property
+    def title(self) -> str:
+        """What the results say."""
+        return self.label or self.name
+
+
+@dataclass
 class Suite:
     """Everything that a suite of experiments says."""
 
@@ -131,7 +160,8 @@ class Suite:
     validations: int = 10
     """Validations of a stage, in even steps, the last at its end."""
     split: str = "val"
-    """Part of the data that is scored; `depthnet train` keeps it out of the training."""
+    """Part of the data that is validated, and scored when the rows learn depth; `depthnet train` keeps it out of the
+    training."""
     protocol: str | None = None
     """Protocol of the scores; by default the data set's own."""
     block_images: int = 1
@@ -144,10 +174,17 @@ class Suite:
     """What the numbers are to settle."""
     pictures: list[Pictures] = field(default_factory=list)
     """Photos for the depth maps side by side."""
+    pairs: list[Pairs] = field(default_factory=list)
+    """The rows learn motion, and this is what they are scored on; the first pairs are those of the table."""
     decides: str = ""
     """What the budget is enough for, in words."""
     leaves_open: str = ""
     """What it is not enough for, in words."""
+
+    @property
+    def subject(self) -> Subject:
+        """What the rows learn."""
+        return MOTION if self.pairs else DEPTH
 
 
 def find_suite(name: str | Path) -> Path:
@@ -211,15 +248,16 @@ def _check(suite: Suite) -> None:
             raise ConfigError(f"{option} is {getattr(suite, option)}; it must be 1 or more.")
     if not suite.rows or not suite.seeds:
         raise ConfigError("rows and seeds must each have at least one entry.")
-    _check_names("row", [row.name for row in suite.rows], taken=(MEAN_ROW,))
+    _check_names("row", [row.name for row in suite.rows], taken=suite.subject.baselines)
     _check_names("seed", [str(seed) for seed in suite.seeds])
+    _check_names("pairs", [pairs.name for pairs in suite.pairs])
     _check_options("base", suite.base)
     for row in suite.rows:
         _check_options(f"row {row.name}", row.options)
         _check_stages(row)
     for claim in suite.claims:
         for test in claim.tests:
-            _check_comparison(test, [MEAN_ROW, *(row.name for row in suite.rows)])
+            _check_comparison(test, suite)
         if not claim.tests:
             raise ConfigError(f"claim {claim.name!r} has no tests; say which rows are compared, and how.")
 
@@ -251,11 +289,15 @@ def _check_stages(row: Row) -> None:
         raise ConfigError(f"row {row.name}: the shares of its stages add up to {total:g}; they must give 1.")
 
 
-def _check_comparison(test: Comparison, rows: list[str]) -> None:
+def _check_comparison(test: Comparison, suite: Suite) -> None:
+    rows = [*suite.subject.baselines, *(row.name for row in suite.rows)]
     for name in (test.row, test.than):
         if name not in rows:
             raise ConfigError(f"a claim names row {name!r}; there are: {', '.join(rows)}.")
-    allowed = COSTS if test.kind == "fewer" else METRICS
+    further = [pairs.name for pairs in suite.pairs[1:]]
+    if test.pairs and test.pairs not in further:
+        raise ConfigError(f"a claim names pairs {test.pairs!r}; besides the first there are: {', '.join(further)}.")
+    allowed = COSTS if test.kind == "fewer" else suite.subject.compared
     if test.by not in allowed:
         raise ConfigError(f"a claim compares {test.kind} by {test.by!r}; choose one of: {', '.join(allowed)}.")
     if test.margin < 0 or (test.kind == "equivalent" and test.margin == 0):
