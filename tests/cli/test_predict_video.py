@@ -123,7 +123,7 @@ def test_wrong_usage(depthnet: Shell, photos: Path) -> None:
 
 
 def test_without_pyav_the_line_of_its_tier(
-    depthnet: Shell, tiny_model: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+    depthnet: Shell, tiny_model: Path, clip: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = builtins.__import__
 
@@ -136,3 +136,8 @@ def test_without_pyav_the_line_of_its_tier(
     outcome = depthnet("predict", clip, "--model", tiny_model)
     assert outcome.code == 1
     assert 'pip install "depthnet[video]"' in outcome.err
+    series = ("predict", photos, "--fps", 25, "--model", tiny_model)
+    outcome = depthnet(*series)
+    assert (outcome.code, 'pip install "depthnet[video]"' in outcome.err) == (1, True)
+    assert depthnet(*series, "--save", "png").code == 1, "pictures of three sizes"
+    assert [path.name for path in (tmp_path / "photos_frames").iterdir()] == ["a_depth.png"], "needs no PyAV"

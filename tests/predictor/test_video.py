@@ -232,7 +232,7 @@ class TestInputs:
 
 @pytest.mark.slow
 def test_memory_is_flat(write_tiny_onnx: Callable[..., Path], tmp_path: Path) -> None:
-    """The peak of 2000 frames of 640 x 480 is that of 200: a frame more that stays would be 1 MB more."""
+    """The peak of 3000 frames is that of 1000 (the allocator settles before): frames that stay would be 460 MB more."""
     import subprocess
     import sys
 
@@ -247,11 +247,11 @@ def test_memory_is_flat(write_tiny_onnx: Callable[..., Path], tmp_path: Path) ->
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     onnx, peaks = write_tiny_onnx(tmp_path / "tiny.onnx"), []
-    for count in (200, 2000):
+    for count in (1000, 3000):
         path = tmp_path / f"{count}.mp4"
-        with VideoWriter(path, (480, 640), 1 / RATE, RATE) as writer:
+        with VideoWriter(path, (240, 320), 1 / RATE, RATE) as writer:
             for number in range(count):
-                writer.append(np.full((480, 640, 3), number % 255, np.uint8), number / RATE)
+                writer.append(np.full((240, 320, 3), number % 255, np.uint8), number / RATE)
         words = [sys.executable, "-c", code, str(onnx), str(path)]
         peaks.append(int(subprocess.run(words, capture_output=True, text=True, check=True).stdout) / 1024)
-    assert peaks[1] - peaks[0] < 40
+    assert peaks[1] - peaks[0] < 25

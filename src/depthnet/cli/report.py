@@ -20,6 +20,7 @@ TIER_OF_PACKAGE = {
     "tensorboard": "train",
     "transformers": "hf",
     "gradio": "serve",
+    "av": "video",
 }
 
 

@@ -113,12 +113,9 @@ class VideoWriter:
             raise self._refused(error) from error
         try:
             self._stream = self._add_stream(rate)
-        except av.error.FFmpegError as error:
+        except InputError:
             self.close()
-            raise InputError(
-                f"{self.path}: no video of {size[1]} x {size[0]} can be encoded ({error.strerror}); "
-                "resize the input first."
-            ) from error
+            raise
 
     def append(self, picture: RGB | Canvas, time_s: Fraction) -> None:
         """Write the next frame.
@@ -194,7 +191,13 @@ class VideoWriter:
         context.color_range = _LIMITED_RANGE
         if encoder == "libx264":
             stream.options = dict(_X264)
-        context.open()
+        try:
+            context.open()
+        except av.error.FFmpegError as error:
+            raise InputError(
+                f"{self.path}: no video of {self.size[1]} x {self.size[0]} can be encoded ({error.strerror}); "
+                "resize the input first."
+            ) from error
         return stream
 
     def _refused(self, error: Exception) -> InputError:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthnet.config import VideoLayout
-from depthnet.io.video import FrameSource, VideoFrame
+from depthnet.io.video import FrameSource, VideoFrame, import_av
 from depthnet.io.video_writer import VideoWriter
 from depthnet.predictor.painter import Painter
 from depthnet.predictor.prediction import MAX_POINTS, Prediction, output_paths, refuse_existing
@@ -61,6 +61,7 @@ class VideoOutput:
 
     Raises:
         InputError: if a format or the range of the colours cannot be, or a result is there already.
+        MissingTierError: if a video is wanted and PyAV is not installed.
     """
 
     def __init__(
@@ -79,7 +80,10 @@ class VideoOutput:
         self.paths = tuple(path for path in (self.video, self.folder) if path is not None)
         if not overwrite:
             refuse_existing(self.paths)
-        self._painter = Painter(source.size, layout, colour_range)
+        self._painter: Painter | None = None
+        if self.video is not None:
+            import_av(self.video)
+            self._painter = Painter(source.size, layout, colour_range)
         self._writer: VideoWriter | None = None
         self.count = 0
         self.first: DepthFrame | None = None
@@ -95,7 +99,7 @@ class VideoOutput:
         Raises:
             InputError: if the disk refuses it.
         """
-        if self._writer is not None:
+        if self._writer is not None and self._painter is not None:
             time_s = one.frame.time_s
             self._writer.append(self._painter.paint(one.frame.image, one.depth, time_s), time_s)
         if self.folder is not None:
@@ -107,7 +111,7 @@ class VideoOutput:
         return self.count
 
     def __enter__(self) -> Self:
-        if self.video is not None:
+        if self.video is not None and self._painter is not None:
             source = self._source
             self._writer = VideoWriter(self.video, self._painter.size, source.time_base, source.rate, self._overwrite)
         return self
