@@ -8,9 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+# A busy machine may take its time over an example; how long it takes is for benchmarks to say.
+settings.register_profile("depthnet", deadline=None)
+settings.load_profile("depthnet")
 
 
 @pytest.fixture(scope="session")

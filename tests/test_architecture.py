@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -49,10 +50,14 @@ def module_name(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports(path: Path, top_only: bool = False) -> Iterator[str]:
     """Full names of what a file imports; ``from a import b`` gives a.b."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in tree.body if top_only else ast.walk(tree):
+    for node in parsed(path).body if top_only else ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -60,14 +65,15 @@ def imports(path: Path, top_only: bool = False) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def internal_imports(path: Path) -> Iterator[str]:
+MODULES = {module_name(file) for file in FILES}
+
+
+@cache
+def internal_imports(path: Path) -> frozenset[str]:
     """Modules of depthnet that a file imports, without the leading `depthnet.`."""
-    known = {module_name(file) for file in FILES}
-    for name in imports(path):
-        if not name.startswith("depthnet") or name in ("depthnet", "depthnet.__version__"):
-            continue
-        inner = name.removeprefix("depthnet").removeprefix(".")
-        yield inner if inner in known else inner.rpartition(".")[0] or "__init__"
+    names = [name for name in imports(path) if name.startswith("depthnet")]
+    inner = [name.removeprefix("depthnet.") for name in names if name not in ("depthnet", "depthnet.__version__")]
+    return frozenset(name if name in MODULES else name.rpartition(".")[0] or "__init__" for name in inner)
 
 
 def room(module: str) -> str:
@@ -89,7 +95,7 @@ def test_imports_go_down(path: Path) -> None:
 
 
 def test_no_cycles() -> None:
-    graph = {module_name(path): sorted(set(internal_imports(path)) - {module_name(path)}) for path in FILES}
+    graph = {module_name(path): sorted(internal_imports(path) - {module_name(path)}) for path in FILES}
     done: set[str] = set()
 
     def visit(module: str, trail: tuple[str, ...]) -> None:
@@ -124,4 +130,4 @@ def test_rooms_have_names_that_say_what_is_inside(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=module_name)
 def test_a_module_says_what_it_is_for(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), f"{path.name} has no docstring"
+    assert ast.get_docstring(parsed(path)), f"{path.name} has no docstring"
