@@ -54,6 +54,7 @@ def test_a_run_writes_a_depth_model_and_a_pose_model(options: TrainConfig, tmp_p
     assert sum(p.numel() for p in tapped.parameters()) > 2_000_000
 
 
+@pytest.mark.usefixtures("no_onnx")
 def test_two_networks_and_measured_depth(options: TrainConfig, tmp_path: Path) -> None:
     """A depth model is fine-tuned in metres by the mixed loss, with a pose network of its own."""
     config = replace(
@@ -61,8 +62,8 @@ def test_two_networks_and_measured_depth(options: TrainConfig, tmp_path: Path) -
         pose=PoseConfig(network="pose-early", terms={"photometric": 1.0, "smooth": 0.001, "depth": 0.1}),
     )  # fmt: skip
     train(config, out=tmp_path / "run")
-    assert read_model_info(tmp_path / "run" / "model.onnx").kind == "metric"
-    assert read_model_info(tmp_path / "run" / "pose-model.onnx").network == "pose-early"
+    assert read_model_info(tmp_path / "run" / "best.safetensors").kind == "metric"
+    assert read_model_info(tmp_path / "run" / "pose-best.safetensors").network == "pose-early"
     assert (tmp_path / "run" / "train.csv").read_text().startswith("step,epoch,loss,photometric,smooth,depth,lr")
 
 
