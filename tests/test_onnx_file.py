@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from depthnet import onnx_file
 from depthnet.checkpoint import ModelInfo, read_model_info
 from depthnet.errors import InputError
 from depthnet.networks import NETWORKS, build_network
@@ -59,9 +60,12 @@ def network(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture(scope="module")
 def written(network: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
     """The file with float32 weights (False) and with float16 weights (True)."""
-    folder = tmp_path_factory.mktemp(network.name)
-    for half in (False, True):
-        write_onnx(folder / f"{half}.onnx", network, make_info(network.name), half=half)
+    folder, info = tmp_path_factory.mktemp(network.name), make_info(network.name)
+    traced = onnx_file._trace(network, info)  # the slow part, the same for both
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnx_file, "_trace", lambda *_: traced)
+        for half in (False, True):
+            write_onnx(folder / f"{half}.onnx", network, info, half=half)
     return {half: folder / f"{half}.onnx" for half in (False, True)}
 
 
@@ -193,17 +197,22 @@ def test_depth_is_clamped_to_the_range_of_the_model(mobile: Any, tmp_path: Path)
     assert ((depth > np.float32(low)) & (depth < np.float32(high))).mean() == pytest.approx(0.5, abs=0.02)
 
 
-def test_a_failed_export_writes_nothing(mobile: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("network", ["mobile"], indirect=True)
+def test_a_failed_export_writes_nothing(
+    mobile: Any, written: dict[bool, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traced = written[False].read_bytes()
+    monkeypatch.setattr(onnx_file, "_trace", lambda *_: traced)
     target = tmp_path / "m.onnx"
     target.write_bytes(b"old")
 
     def refuse(model: Any) -> None:
         raise onnx.checker.ValidationError("no graph")
 
-    monkeypatch.setattr(onnx.checker, "check_model", refuse)
-    with pytest.raises(onnx.checker.ValidationError):
-        write_onnx(target, mobile, make_info("mobile"))
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(onnx.checker, "check_model", refuse)
+        with pytest.raises(onnx.checker.ValidationError):
+            write_onnx(target, mobile, make_info("mobile"))
     with pytest.raises(InputError, match="cannot be written"):
         write_onnx(target / "below.onnx", mobile, make_info("mobile"))
     assert [path.name for path in tmp_path.iterdir()] == ["m.onnx"]
