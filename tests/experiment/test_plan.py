@@ -13,6 +13,7 @@ from depthnet.cli.train import Train
 from depthnet.config import ExperimentConfig, TrainConfig
 from depthnet.errors import ConfigError
 from depthnet.experiment.plan import Plan, describe_difference, fill_paths, plan_suite, require_rows, spend
+from depthnet.experiment.record import training_seconds
 from depthnet.experiment.suite import SUITES, Suite, read_suite
 
 pytest.importorskip("torch")
@@ -65,6 +66,13 @@ def test_trainings_side_by_side_share_the_cores(suite_file: Path, pairs: Path, m
     assert threads() == 1  # the suite's own
     assert (threads(jobs=2), threads(jobs=4), threads(jobs=9)) == (3, 1, 1)
     assert threads(jobs=2, threads=2) == 2
+
+
+def test_a_pause_of_the_machine_is_no_training_time(suite_file: Path, pairs: Path) -> None:
+    stage = make_plan(suite_file, pairs).of_row("eigen")[0].stages[0]
+    stage.folder.mkdir(parents=True)
+    (stage.folder / "train.csv").write_text("step,images_per_s,seconds\n1,8,1\n2,8,2\n3,0.01,900\n4,8,901\n5,8,902\n")
+    assert training_seconds(stage) == stage.images / 8
 
 
 def test_a_row_without_its_path_is_left_out(suite_file: Path, pairs: Path) -> None:

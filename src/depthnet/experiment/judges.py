@@ -8,7 +8,7 @@ from depthnet.describe import describe_network
 from depthnet.experiment import depth_judge, motion_judge
 from depthnet.experiment.judge import Judge
 from depthnet.experiment.plan import Plan, PlannedRun
-from depthnet.experiment.record import MODEL_FILE, Record, read_table, what_is_scored
+from depthnet.experiment.record import MODEL_FILE, Record, training_seconds, what_is_scored
 from depthnet.experiment.subjects import DEPTH, MOTION
 
 #: What is scored -> how.
@@ -29,7 +29,7 @@ def score_run(run: PlannedRun, plan: Plan) -> Record:
     judge, last = judge_of(plan), run.stages[-1]
     (_, first), *further = judge.score(run, plan).items()
     network = describe_network(resolve_model(last.folder, judge.task), DescribeConfig(size=last.config.size))
-    seconds = sum(read_table(stage.folder / "train.csv")[-1]["seconds"] for stage in run.stages)
+    seconds = sum(training_seconds(stage) for stage in run.stages)
     record = Record(
         what_is_scored(plan, last.folder / MODEL_FILE), first.scores, first.per_image, run.images, seconds,
         network.parameters, network.multiply_adds, dict(further),

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from depthnet.checkpoint import file_sha256
 from depthnet.errors import InputError
 from depthnet.io.files import atomic_path
@@ -45,7 +47,7 @@ class Record:
     images: int
     """Images seen in training."""
     seconds: float
-    """Time of the training steps."""
+    """Time of the training steps, at their median speed."""
     parameters: int
     """Of the network; all of them, also those that were not trained."""
     multiply_adds: int
@@ -74,6 +76,12 @@ def images_done(stage: PlannedStage) -> int:
         return stage.images
     rows = read_table(stage.folder / "train.csv")
     return int(rows[-1]["step"]) * stage.config.accumulate * stage.batch_images if rows else 0
+
+
+def training_seconds(stage: PlannedStage) -> float:
+    """Time that the images of a training take at its median speed, so that a pause of the machine does not count."""
+    speeds = [row["images_per_s"] for row in read_table(stage.folder / "train.csv")]
+    return stage.images / float(np.median(speeds))
 
 
 def read_table(path: Path) -> list[Scores]:

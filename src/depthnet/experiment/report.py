@@ -95,6 +95,7 @@ def _tables(plan: Plan, table: Table) -> str:
     notes = [f"Milliseconds: {what}, {some}, median of {REPEATS} runs in turn with the other rows."]
     if len(plan.suite.seeds) > 1:
         notes.append("± is the standard deviation over the seeds.")
+    notes.append("Minutes: at the median speed of a run, whatever else the machine did; pauses do not count.")
     notes.append(f"Multiply-adds: for one {item} of the training size. Bold: the best trained row of a column.")
     first = f"{_table(plan, table, '', time_calls(calls))}\n\n{' '.join(notes)}"
     further = [f"On {pairs.title}:\n\n{_table(plan, table, pairs.name)}" for pairs in plan.pairs[1:]]
