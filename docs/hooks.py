@@ -16,6 +16,7 @@ import re
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from griffe import Docstring, Extension, Object
 
@@ -100,9 +101,8 @@ def help_text(command: str) -> str:
     """What ``depthnet COMMAND --help`` prints."""
     from depthnet.cli import main
 
-    os.environ["COLUMNS"] = "100"
     said = io.StringIO()
-    with redirect_stdout(said):
+    with patch.dict(os.environ, COLUMNS="100"), redirect_stdout(said):
         code = main([*command.split(), "--help"])
     if code:
         raise ValueError(f"depthnet {command} --help: exit code {code}")

@@ -2,7 +2,8 @@
 
 What a fenced block of a page is for, in the order of the page and in one folder (the fixture ``own_desk``):
 
-- ``bash``: every line runs, ``python``: it runs, with the names of the blocks before it.
+- ``bash``: every line runs. ``python``: it runs, with the names of the blocks before it; a file of ``examples/`` may be
+  included.
 - ``yaml title="NAME"``: the file NAME of that folder; options of a training, or a suite of experiments.
 - ``text``: words to read. A line that begins with ``depthnet`` is a command that asks for what a test does not have (a
   download, a cluster, hours): its options are checked. One that begins with ``pip`` names tiers that exist.
@@ -52,7 +53,7 @@ class Block:
 
 
 def blocks(page: Path) -> Iterator[Block]:
-    text = page.read_text(encoding="utf-8")
+    text = re.sub(r"<!-- include: (examples/\S+) -->", lambda found: (ROOT / found[1]).read_text(), page.read_text())
     for found in re.finditer(r'^```(\w+)(?: title="(.+?)")?\n(.*?)^```', text, flags=re.MULTILINE | re.DOTALL):
         line = text.count("\n", 0, found.start()) + 1
         yield Block(found[1], found[2] or "", found[3], f"{page.relative_to(ROOT)}:{line}")
@@ -102,7 +103,7 @@ def write_file(block: Block) -> None:
 def test_commands_run(page: Path, own_desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, Any] = {}
     for block in blocks(page):
-        if block.title:
+        if block.kind == "yaml":
             write_file(block)
         for line in block.lines if block.kind in ("bash", "text") else ():
             check_options(line)

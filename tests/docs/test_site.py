@@ -63,6 +63,21 @@ def test_marks_are_filled_in(hooks: ModuleType) -> None:
     assert filled[2].startswith("usage: depthnet models")
 
 
+def test_every_command_and_configuration_has_its_place(project: Path) -> None:
+    from depthnet.cli import COMMANDS
+    from depthnet.cli.parsing import list_configs
+    from depthnet.cli.prepare import SOURCES
+
+    commands, configurations = (
+        (project / "docs" / "reference" / f"{name}.md").read_text(encoding="utf-8")
+        for name in ("commands", "configurations")
+    )
+    for name in [*COMMANDS, *(f"prepare {source}" for source in SOURCES)]:
+        assert f"<!-- help: {name} -->" in commands
+    for name in list_configs():
+        assert f"## {name}\n\n```yaml\n<!-- include: src/depthnet/configs/{name}.yaml -->" in configurations
+
+
 @pytest.mark.parametrize(
     ("html", "fetches"),
     [
