@@ -1,4 +1,5 @@
-"""Fixed lists of which frame belongs to training, validation or test; they lie beside this file as JSON.
+"""Fixed lists of which frame belongs to training, validation or test; they lie beside this file as JSON, the long ones
+compressed.
 
 NYU Depth v2, labelled set (1449 frames, zero-based indices), for the `.mat` and for folder trees made from it:
 
@@ -10,15 +11,16 @@ NYU Depth v2, labelled set (1449 frames, zero-based indices), for the `.mat` and
 - ``test``: the 654 official test frames.
 - ``all``: every frame of the file or folder.
 
-NYU Depth v2, `sync` tree of BTS (every 7th synchronised raw frame): `nyu_sync_24k.json` holds the 24 231 training
+NYU Depth v2, `sync` tree of BTS (every 7th synchronised raw frame): `nyu_sync_24k.json.gz` holds the 24 231 training
 frames of the literature, one bit a frame. They come from all 284 raw scene folders of the official training split.
 
 Sources: `nyu_labeled.json` is the authors' `splits.mat` counted from 0; `nyu_train_val.json` is this project's;
-`nyu_sync_24k.json` is the list of Lee et al., From Big to Small (BTS), 2019, as published with their code.
+`nyu_sync_24k.json.gz` is the list of Lee et al., From Big to Small (BTS), 2019, as published with their code.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 from functools import cache
 from importlib import resources
@@ -32,8 +34,10 @@ NYU_LABELED_COUNT = 1449
 
 @cache
 def read_split_file(name: str) -> dict[str, Any]:
-    """Content of ``NAME.json`` of this package."""
-    text = resources.files(__name__).joinpath(f"{name}.json").read_text(encoding="utf-8")
+    """Content of ``NAME.json``, or ``NAME.json.gz`` for a long list, of this package."""
+    folder = resources.files(__name__)
+    plain = folder.joinpath(f"{name}.json")
+    text = plain.read_bytes() if plain.is_file() else gzip.decompress(folder.joinpath(f"{name}.json.gz").read_bytes())
     content: dict[str, Any] = json.loads(text)
     return content
 

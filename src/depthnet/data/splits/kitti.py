@@ -7,7 +7,7 @@
 - ``train``, ``val``, ``test``: Eigen's. With annotated depth ``test`` is ``eigen-benchmark``: the other 45 frames have
   none.
 
-`kitti_raw.json` holds drive -> runs of frame numbers, both ends included: ``0-12 14`` is 0 to 12, and 14.
+`kitti_raw.json.gz` holds drive -> runs of frame numbers, both ends included: ``0-12 14`` is 0 to 12, and 14.
 """
 
 from __future__ import annotations
