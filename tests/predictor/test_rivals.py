@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -153,6 +154,9 @@ def test_one_line_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         load_model(f"hf:{tmp_path}")
 
 
+@pytest.mark.skipif(
+    not any(map(find_spec, ("torchvision", "timm"))), reason="not installed: all tests of this file do without them"
+)
 def test_no_torchvision(tmp_path: Path) -> None:
     save_depth_anything(tmp_path, "metric")
     code = (
