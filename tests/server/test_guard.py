@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -125,10 +126,11 @@ def test_an_upload_says_its_length_first(folder: Path, headers: dict[str, str], 
     assert ask(folder, UPLOAD, "POST", b"binary", headers)[0] == status
 
 
-def test_a_full_folder_takes_no_more(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "MAX_FOLDER", 500)  # there are two small files
+def test_a_full_disk_takes_no_more(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = guard.MIN_FREE + 500
+    monkeypatch.setattr(guard.shutil, "disk_usage", lambda place: SimpleNamespace(free=free * (place == folder)))
     assert ask(folder, UPLOAD, "POST", b"", {"Content-Length": "600"})[0] == 507
-    assert ask(folder, UPLOAD, "POST", b"", {"Content-Length": "100"})[0] == 200
+    assert ask(folder, UPLOAD, "POST", b"", {"Content-Length": "400"})[0] == 200
 
 
 def send(address: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> tuple[int, str]:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ import pytest
 from depthnet.cli import main
 from depthnet.config import ServeConfig
 from depthnet.errors import InputError, MissingTierError
-from depthnet.server import folder, serving
+from depthnet.predictor import predict_many
+from depthnet.server import folder, photos, serving
 
 
 def test_old_files_go_and_so_do_empty_folders(tmp_path: Path) -> None:
@@ -69,6 +71,34 @@ def test_results_lie_in_the_folder_and_go_with_the_server(make_photo: Any, tmp_p
     assert {name: os.environ.get(name) for name in before} == before
 
 
+def test_a_full_queue_turns_away(make_photo: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = pytest.importorskip("gradio_client")
+    free, started = threading.Event(), threading.Semaphore(0)
+
+    def wait(*words: Any, **options: Any) -> Any:
+        started.release()
+        assert free.wait(120)
+        return predict_many(*words, **options)
+
+    monkeypatch.setattr(photos, "predict_many", wait)
+    photo = client.handle_file(make_photo(tmp_path / "photo.png"))
+    with serving(ServeConfig(port=0, threads=1, waiting=1)) as address:
+        users = [client.Client(address, verbose=False, download_files=tmp_path) for _ in range(4)]
+        ask = {"photo": photo, "save": ["npy"], "api_name": "/predict"}
+        busy = [user.submit(**ask) for user in users[:2]]  # two are worked on
+        assert started.acquire(timeout=120)
+        assert started.acquire(timeout=120)
+        waiting = users[2].submit(**ask)  # and one may wait
+        until = time.monotonic() + 120
+        while waiting.status().code is not client.utils.Status.IN_QUEUE:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        with pytest.raises(Exception, match="Queue is full"):
+            users[3].predict(**ask)
+        free.set()
+        assert all(job.result(timeout=120)[0]["width"] == 64 for job in (*busy, waiting))
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -101,7 +131,9 @@ def test_without_gradio_the_tier_is_named(monkeypatch: pytest.MonkeyPatch) -> No
         pass
 
 
-@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("stop", "code"), [(signal.SIGINT, 0), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_the_command_prints_its_address_and_stops_when_told(stop: signal.Signals, code: int, tmp_path: Path) -> None:
     pytest.importorskip("gradio")
     words = [sys.executable, "-m", "depthnet", "serve", "--port", "0", "--host", "0.0.0.0", "--threads", "1"]

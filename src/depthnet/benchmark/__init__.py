@@ -24,6 +24,7 @@ BENCHMARKS = {
     "odometry": "depthnet.benchmark.odometry",
     "video": "depthnet.benchmark.video",
     "export": "depthnet.benchmark.export",
+    "serve": "depthnet.benchmark.serve",
 }
 
 

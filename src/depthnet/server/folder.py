@@ -51,12 +51,3 @@ def remove_old(folder: Path, age_s: float) -> None:
         with suppress(OSError):  # a folder that is not empty, or a file that somebody else has just removed
             if path.lstat().st_mtime < limit:
                 path.rmdir() if path.is_dir() else path.unlink()
-
-
-def bytes_in(folder: Path) -> int:
-    """Bytes of all files in a folder."""
-    total = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):  # just removed
-            total += 0 if path.is_dir() else path.lstat().st_size
-    return total

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any, TypeAlias
-
-from depthnet.server.folder import bytes_in
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -32,8 +31,8 @@ UPLOAD = "/gradio_api/upload"
 MAX_BODY = 64 * 1024
 #: Bytes of the wrapping around an uploaded file.
 _WRAPPING = 16 * 1024
-#: The folder takes no more uploads beyond so many bytes, until the oldest files leave it.
-MAX_FOLDER = 4 * 1024**3
+#: Bytes of the disk that uploads leave free.
+MIN_FREE = 512 * 1024**2
 
 # Gradio's page builds its own scripts and styles from text, hence the two unsafe ones; no other host is in it.
 _POLICY = (
@@ -101,8 +100,8 @@ class Guard:
             raise RefusalError(
                 413, f"the file is larger than {self.max_upload / 2**20:g} MB, the limit of this server."
             )
-        if bytes_in(self.folder) + int(length) > MAX_FOLDER:
-            raise RefusalError(507, "the server's folder is full; try again in an hour.")
+        if shutil.disk_usage(self.folder).free - int(length) < MIN_FREE:
+            raise RefusalError(507, "the server's disk is full; try again in an hour.")
 
     async def _checked_body(self, receive: Receive) -> Receive:
         """Read a request's JSON, and give it back to be read again if all files that it names are ours."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from depthnet.errors import DepthNetError, MissingTierError
 from depthnet.predictor import FileResult
 from depthnet.server.folder import AGE_S, EVERY_S, new_place
-from depthnet.server.photos import Photos, describe_focal, visitor_line
+from depthnet.server.photos import MAX_POINTS, Photos, describe_focal, visitor_line
 from depthnet.server.view import build_view, write_view
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ VIEWER_POINTS = 300_000
 _STYLE = """
 .gradio-container { width: 100%; max-width: 1280px !important; margin: 0 auto !important }
 #facts { min-height: 1.5em }
+.html-container { padding: 0 !important }
 footer .divider { display: none }
 """
 
@@ -90,12 +90,13 @@ def build_page(photos: Photos, folder: Path, waiting: int) -> gradio.Blocks:
             [photo.change, model.change, focal_px.submit, focal_px.blur, fov_deg.submit, fov_deg.blur],
             answers.look, given, [facts, view, slider, files], trigger_mode="always_last", **private,
         )  # fmt: skip
+        looked.failure(lambda: ("", None, None, None), None, [facts, view, slider, files], **private)
         # The viewer of clouds fails to start with a cloud that came before it, and is heavy: no cloud until it is open.
         looked.success(answers.cloud, [wanted, *given], cloud, **private)
         cloud_tab.select(lambda: True, None, wanted, **private).then(answers.cloud, [wanted, *given], cloud, **private)
         button.click(
             answers.predict, [*given, formats], [record, files], api_name="predict",
-            api_description=inspect.cleandoc(str(Answers.predict.__doc__)), **shared,
+            api_description=" ".join(str(Answers.predict.__doc__).split()), **shared,
         )  # fmt: skip
     page.queue(max_size=waiting, default_concurrency_limit=AT_ONCE, api_open=False)
     return page  # type: ignore[no-any-return]
@@ -116,10 +117,14 @@ def _inputs(gr: Any, photos: Photos) -> list[Any]:
     )  # fmt: skip
     # The uploaded file as it is, not as Gradio would open it: its EXIF data tell the camera, and errors are ours.
     photo.preprocess = lambda payload: None if payload is None else payload.path
+    name = "photo.jpg"  # of the example in the API's documentation; Gradio's own would come from the web, refused here
+    photo.example_inputs = lambda: {"path": name, "orig_name": name, "url": name, "meta": {"_type": "gradio.FileData"}}
     model = gr.Dropdown(list(photos.models), value=photos.default, label="Model")
     with gr.Accordion("Camera", open=False):
-        focal_px = gr.Number(label="Focal length in pixels", info="Of the photo at its own size, upright.")
-        fov_deg = gr.Number(label="Field of view in degrees", info="Horizontal; instead of the focal length.")
+        focal_px = gr.Number(label="Focal length in pixels", info="Of the photo at its own size, upright. 0: unknown.")
+        fov_deg = gr.Number(
+            label="Field of view in degrees", info="Horizontal; instead of the focal length. 0: unknown."
+        )
     return [photo, model, focal_px, fov_deg]
 
 
@@ -149,7 +154,7 @@ class Answers:
         if photo is None:
             return "", None, None, None
         with self._said(photo):
-            prediction = self._photos.predict(Path(photo), model, focal_px, fov_deg)
+            prediction = self._photos.predict(Path(photo), model, focal_px or None, fov_deg or None)
             pair, value = write_view(prediction, new_place(self._folder))
         height, width = prediction.depth.shape
         words = describe_focal(prediction.focal_px, prediction.focal_source)
@@ -162,7 +167,7 @@ class Answers:
         """The point cloud that the page turns, if it is open there."""
         if photo is None or not wanted:
             return None
-        return self._write(photo, ["glb"], model, focal_px, fov_deg, VIEWER_POINTS).written[0].as_posix()
+        return str(self._write(photo, ["glb"], model, focal_px, fov_deg, VIEWER_POINTS).written[0])
 
     def predict(
         self,
@@ -174,17 +179,13 @@ class Answers:
     ) -> tuple[dict[str, Any], list[str]]:
         """Depth of one photo in metres.
 
-        - `photo`: a JPEG, PNG, WebP or TIFF file.
-        - `model`: one of the names that the page offers.
-        - `focal_px`: focal length of the upright photo in pixels of its own size. Without it and `fov_deg` it is taken
-          from EXIF data, or else the training camera's view is assumed.
-        - `fov_deg`: horizontal field of view in degrees, instead of `focal_px`.
-        - `save`: the files to write: `png` (16-bit, mm), `npy` (float32, m), `ply` and `glb` (point clouds), `mesh` and
-          `mesh-ply`, `colour` (a picture).
-
-        Returns two things. Facts: `width` and `height` in pixels; `near_m`, `median_m` and `far_m` (2 % of the pixels
-        are nearer or farther than the ends); `focal_px` and `focal_source`; `model`; `seconds`. Then the files, in the
-        order of `save`.
+        photo is a JPEG, PNG, WebP or TIFF file; model is one of the names that the page offers. focal_px is the focal
+        length of the upright photo in pixels of its own size, fov_deg its horizontal field of view in degrees: give one
+        of the two, or none (nothing or 0) to take it from EXIF data or else assume the training camera's view. save
+        names the files to write: png (16-bit, mm), npy (float32, m), ply and glb (point clouds), mesh and mesh-ply,
+        colour (a picture). The answer is two things. Facts: width and height in pixels; near_m, median_m and far_m (2 %
+        of the pixels are nearer or farther than the ends); focal_px and focal_source; model; seconds. Then the files,
+        in the order of save.
         """
         if photo is None:
             raise self._gr.Error("Give a photo first.", print_exception=False)
@@ -197,9 +198,18 @@ class Answers:
         }  # fmt: skip
         return facts, [str(path) for path in result.written]
 
-    def _write(self, photo: str, save: Sequence[str], *options: Any) -> FileResult:
+    def _write(
+        self,
+        photo: str,
+        save: Sequence[str],
+        model: str,
+        focal_px: float | None,
+        fov_deg: float | None,
+        max_points: int = MAX_POINTS,
+    ) -> FileResult:
+        place = new_place(self._folder)
         with self._said(photo):
-            return self._photos.write(Path(photo), new_place(self._folder), save, *options)
+            return self._photos.write(Path(photo), place, save, model, focal_px or None, fov_deg or None, max_points)
 
     @contextmanager
     def _said(self, photo: str) -> Iterator[None]:
