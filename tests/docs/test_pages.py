@@ -6,7 +6,8 @@ What a fenced block of a page is for, in the order of the page and in one folder
   included.
 - ``yaml title="NAME"``: the file NAME of that folder; options of a training, or a suite of experiments.
 - ``text``: words to read. A line that begins with ``depthnet`` is a command that asks for what a test does not have (a
-  download, a cluster, hours): its options are checked. One that begins with ``pip`` names tiers that exist.
+  download, a cluster, hours): its options are checked, as are those of commands in sentences. One that begins with
+  ``pip`` names tiers that exist.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ WITHOUT_COMMANDS = [ROOT / "CHANGELOG.md", ROOT / "examples" / "README.md"]
 TIERS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
 #: Lines that ask for a shell; all others run in this process.
 SHELL = re.compile(r"[|&;<>$`]")
+FENCED = re.compile(r'^```(\w+)(?: title="(.+?)")?\n(.*?)^```', flags=re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Block:
 
 def blocks(page: Path) -> Iterator[Block]:
     text = re.sub(r"<!-- include: (examples/\S+) -->", lambda found: (ROOT / found[1]).read_text(), page.read_text())
-    for found in re.finditer(r'^```(\w+)(?: title="(.+?)")?\n(.*?)^```', text, flags=re.MULTILINE | re.DOTALL):
+    for found in FENCED.finditer(text):
         line = text.count("\n", 0, found.start()) + 1
         yield Block(found[1], found[2] or "", found[3], f"{page.relative_to(ROOT)}:{line}")
 
@@ -86,6 +88,13 @@ def check_options(line: str) -> None:
         assert set(tiers.split(",")) <= TIERS.keys(), line
 
 
+def inline_commands(page: Path) -> list[str]:
+    """The commands with options in the sentences of a page, but those that only ask for help."""
+    words = FENCED.sub("", page.read_text(encoding="utf-8"))
+    found = [" ".join(command.split()) for command in re.findall(r"`(depthnet [^`]+)`", words)]
+    return [command for command in found if " --" in command and not command.endswith("--help")]
+
+
 def write_file(block: Block) -> None:
     """Write a file that a page shows, and see that depthnet understands it."""
     from depthnet.config import TrainConfig
@@ -103,7 +112,7 @@ def write_file(block: Block) -> None:
 def test_commands_run(page: Path, own_desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, Any] = {}
     for block in blocks(page):
-        if block.kind == "yaml":
+        if block.kind == "yaml" and block.title:
             write_file(block)
         for line in block.lines if block.kind in ("bash", "text") else ():
             check_options(line)
@@ -111,6 +120,8 @@ def test_commands_run(page: Path, own_desk: Path, capsys: pytest.CaptureFixture[
                 run(line, own_desk)
         if block.kind == "python":
             exec(compile(block.text, block.where, "exec"), names)
+    for line in inline_commands(page):
+        check_options(line)
     assert "Traceback" not in capsys.readouterr().err
 
 
