@@ -8,6 +8,7 @@ that the server's latency is 1.3 times that of ``predict``.
 from __future__ import annotations
 
 import json
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -91,7 +92,7 @@ def http_client(address: str) -> Iterator[Callable[[Path, Sequence[str]], list[b
         import httpx
     except ImportError as error:
         raise MissingTierError('the server needs gradio: pip install "depthnet[serve]"') from error
-    api = f"{address}/gradio_api"
+    api, session = f"{address}/gradio_api", secrets.token_hex(8)
     with httpx.Client(timeout=120.0) as client:
 
         def send(address: str, **content: Any) -> Any:
@@ -102,7 +103,7 @@ def http_client(address: str) -> Iterator[Callable[[Path, Sequence[str]], list[b
         def ask(photo: Path, save: Sequence[str]) -> list[bytes]:
             (path,) = send(f"{api}/upload", files={"files": (photo.name, photo.read_bytes())})
             data = [{"path": path, "meta": {"_type": "gradio.FileData"}}, "mobile", None, None, list(save)]
-            event = send(f"{api}/call/predict", json={"data": data})["event_id"]
+            event = send(f"{api}/call/predict", json={"data": data, "session_hash": session})["event_id"]
             kind, _, rest = client.get(f"{api}/call/predict/{event}").text.partition("\n")
             if kind != "event: complete":
                 raise InputError(f"{photo}: the server answers {rest.strip()}")

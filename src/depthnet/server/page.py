@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depthnet.errors import DepthNetError, MissingTierError
 from depthnet.predictor import FileResult
-from depthnet.server.folder import AGE_S, EVERY_S, new_place
+from depthnet.server.folder import new_place
 from depthnet.server.photos import MAX_POINTS, Photos, describe_focal, visitor_line
 from depthnet.server.view import build_view, write_view
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Photos that are worked on at the same time: one is read or written while the network runs on the other.
 AT_ONCE = 2
+#: Visitors whose open tabs are remembered; each call of the API without a session counts as one.
+SESSIONS = 200
 TITLE = "depthnet"
 INTRODUCTION = """# depthnet
 Depth in metres from one photo. The photo stays on the machine that serves this page, for an hour at most."""
@@ -63,7 +65,7 @@ def build_page(photos: Photos, folder: Path, waiting: int) -> gradio.Blocks:
         waiting: requests that may wait; more are turned away.
     """
     gr = import_gradio()
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(int(EVERY_S), int(AGE_S))) as page:
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.Markdown(INTRODUCTION)
         with gr.Row():
             with gr.Column(scale=2, min_width=320):
@@ -98,8 +100,25 @@ def build_page(photos: Photos, folder: Path, waiting: int) -> gradio.Blocks:
             answers.predict, [*given, formats], [record, files], api_name="predict",
             api_description=" ".join(str(Answers.predict.__doc__).split()), **shared,
         )  # fmt: skip
+    page.state_session_capacity = SESSIONS
+    page.upload_file_set = _Unlisted()
+    for block in page.blocks.values():
+        block.temp_files = _Unlisted()
     page.queue(max_size=waiting, default_concurrency_limit=AT_ONCE, api_open=False)
     return page  # type: ignore[no-any-return]
+
+
+class _Unlisted(set[str]):
+    """Gradio's list of its files, always empty: they go by their age (folder.py), and the list would only grow.
+
+    Its own cleaning goes over that list, and dies when a request adds to it meanwhile.
+    """
+
+    def add(self, element: str) -> None:
+        """Leave it out."""
+
+    def update(self, *others: Iterable[str]) -> None:
+        """Leave them out."""
 
 
 def page_settings(gr: Any) -> dict[str, Any]:
