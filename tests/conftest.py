@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 # A busy machine may take its time over an example; how long it takes is for benchmarks to say.
 settings.register_profile("depthnet", deadline=None)
 settings.load_profile("depthnet")
+
+# A shell makes what it runs in the background deaf to Ctrl-C, and the processes that the tests start with it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -190,8 +190,7 @@ def test_the_raw_dump_becomes_a_tree_of_registered_frames(depthnet: Shell, tmp_p
 
 
 RUN = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell makes what it runs in the background deaf to it
+import sys
 from depthnet.cli import main, prepare
 prepare.SOURCES["tiny"] = prepare.SourceEntry("tiny_source", "TinySource", "TinyOptions", "tiny", "a folder")
 sys.exit(main(["prepare", "tiny", *sys.argv[1:]]))

@@ -100,7 +100,7 @@ def clip_to_item(clip: Clip) -> dict[str, Any]:
         "image": torch.from_numpy(np.ascontiguousarray(clip.image)),
         "sources": torch.from_numpy(np.ascontiguousarray(clip.sources)),
         "K": torch.from_numpy(np.ascontiguousarray(clip.K, np.float32)),
-        "depth": torch.from_numpy(np.ascontiguousarray(depth)),
+        "depth": torch.from_numpy(np.array(depth, order="C")),  # a copy: a data set may hand out what it keeps
         "valid": torch.from_numpy(np.ascontiguousarray(depth > 0)),
         "zoom": torch.full((1, 1, 1), clip.zoom),
         "name": clip.name,
