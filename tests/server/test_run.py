@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -55,8 +56,12 @@ def test_the_folder_is_private_cleaned_and_gone_afterwards(monkeypatch: pytest.M
     assert not place.exists()
 
 
-def test_results_lie_in_the_folder_and_go_with_the_server(make_photo: Any, tmp_path: Path) -> None:
+def test_results_lie_in_the_folder_and_go_with_the_server(
+    make_photo: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client = pytest.importorskip("gradio_client")
+    (system := tmp_path / "system").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(system))
     before = {name: os.environ.get(name) for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED")}
     with serving(ServeConfig(port=0, threads=1)) as address:
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", address)
@@ -67,7 +72,8 @@ def test_results_lie_in_the_folder_and_go_with_the_server(make_photo: Any, tmp_p
             photo=photo, save=["npy"], api_name="/predict"
         )
         assert {"photo.png", "photo_depth.npy"} <= {path.name for path in place.rglob("*")}
-    assert not place.exists()
+        assert [path for path in system.iterdir() if path.name.startswith("depthnet")] == [place]
+    assert not list(system.glob("depthnet*"))
     assert {name: os.environ.get(name) for name in before} == before
 
 

@@ -146,6 +146,7 @@ def _build_server(config: ServeConfig, photos: Photos, folder: Path, loopback: b
     from fastapi import FastAPI
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+    gr.routes.DEFAULT_TEMP_DIR = str(folder)  # Gradio remembers that of the first server of this process
     max_upload = config.max_upload_mb * 2**20
     page = build_page(photos, folder, config.waiting)
     app: Any = gr.mount_gradio_app(
