@@ -16,7 +16,9 @@ from depthnet.checkpoint import ModelInfo, save_network
 from depthnet.config import OdometryConfig
 from depthnet.data import open_dataset
 from depthnet.errors import ConfigError, InputError
+from depthnet.geometry.frame_pairs import path_length
 from depthnet.geometry.se3 import invert_transform, se3_exp, se3_log
+from depthnet.geometry.trajectory import rpe
 from depthnet.odometry import run_odometry
 from depthnet.odometry.learned import LearnedTracker
 from depthnet.predictor.pose import PoseModel
@@ -25,12 +27,14 @@ INFO = ModelInfo("pose", "pose-early", {}, (32, 48), 40.0, 0.1, 10.0, task="pose
 SIZE = (32, 48)
 
 
-def knowing_model(poses: list[Any], bias: float = 0.0) -> PoseModel:
-    """Tells a frame by its brightness, and gives the true motion plus the same error forwards and backwards."""
+def knowing_model(poses: list[Any], bias: float = 0.0, noise: float = 0.0) -> PoseModel:
+    """Tells a frame by its brightness, and gives the true motion plus the same error forwards and backwards, and noise
+    of its own each time."""
+    rng = np.random.default_rng(1)
 
     def run(image_tgt: Any, image_src: Any) -> Any:
         tgt, src = (poses[round(float(image.mean()) * 255)] for image in (image_tgt, image_src))
-        return (se3_log(invert_transform(tgt) @ src) + bias)[None]
+        return (se3_log(invert_transform(tgt) @ src) + bias + rng.normal(0, noise, 6))[None]
 
     return PoseModel(INFO, run)
 
@@ -57,6 +61,26 @@ def test_motions_are_put_together(bias: float) -> None:
         np.testing.assert_allclose(pose, poses[number], atol=1e-6)
     confidence = found[4].confidence
     assert confidence == pytest.approx(1.0) if bias == 0 else confidence < 0.95
+
+
+def test_a_long_path_drifts_as_its_steps_err_and_no_faster() -> None:
+    """Each step has the error of the mean of two answers; independent ones add up by their squares."""
+    rng = np.random.default_rng(0)
+    usual, poses = np.array([0.0, 0.0, 0.02, 0.0, 0.01, 0.0]), [np.eye(4)]
+    for _ in range(249):
+        poses.append(poses[-1] @ se3_exp(usual + rng.uniform(-0.02, 0.02, 6)))
+    noise = 1e-3
+    tracker = LearnedTracker(knowing_model(poses, noise=noise))
+    found = np.array([tracker.track(frame(number), None, np.eye(3)).T_world_cam for number in range(250)])
+    step = noise * np.sqrt(3 / 2)  # three components, each the mean of two
+    near, far = rpe(found, np.array(poses), 1), rpe(found, np.array(poses), 100)
+    assert near.rotation_deg.rmse == pytest.approx(np.degrees(step), rel=0.1)
+    assert near.translation_m.rmse == pytest.approx(step, rel=0.1)
+    assert far.rotation_deg.rmse == pytest.approx(np.degrees(step) * 10, rel=0.3)
+    # Turned by what has gone wrong before, each step also leads astray: more than the steps' own errors, less than
+    # the whole way times the angle at its end.
+    way = path_length(np.array(poses[:101]))
+    assert 10 * step < far.translation_m.rmse < 10 * step + way * np.radians(far.rotation_deg.rmse)
 
 
 def test_frames_of_two_sizes_are_refused() -> None:
