@@ -240,7 +240,7 @@ def test_every_row_is_scored_by_the_motion_of_its_model_file(finished: Finished,
 def test_rows_without_training_are_always_there(finished: Finished) -> None:
     for title, timed in (
         ("true motion", False), ("no motion", False), ("direct alignment, measured depth", True),
-        ("direct alignment, depth predicted by mobile", True),
+        ("direct alignment, depth by mobile", True),
     ):  # fmt: skip
         first, further = cells(finished.text, title)
         assert first[5:9] == [""] * 4

@@ -57,7 +57,7 @@ MOTION = Subject(
         TRUE_ROW: "true motion",
         STILL_ROW: "no motion",
         DIRECT_ROW: "direct alignment, measured depth",
-        DIRECT_PREDICTED_ROW: "direct alignment, depth predicted by mobile",
+        DIRECT_PREDICTED_ROW: "direct alignment, depth by mobile",
     },
 )
 
