@@ -7,7 +7,8 @@
 - ``train``, ``val``, ``test``: Eigen's. With annotated depth ``test`` is ``eigen-benchmark``: the other 45 frames have
   none.
 
-`kitti_raw.json.gz` holds drive -> runs of frame numbers, both ends included: ``0-12 14`` is 0 to 12, and 14.
+`kitti_raw.json.gz` holds the names of six splits and, for each drive, a character a frame: the character's code less 48
+has bit i set when the frame is in split i.
 """
 
 from __future__ import annotations
@@ -37,13 +38,8 @@ def kitti_frames(split: str) -> dict[str, tuple[int, ...]]:
     """
     if split not in KITTI_SPLITS:
         raise ConfigError(f"split '{split}': KITTI raw has {', '.join(KITTI_SPLITS)}; choose one of these.")
-    drives: dict[str, str] = read_split_file("kitti_raw")[_SHORT.get(split, split)]
-    return {drive: tuple(_frames(runs)) for drive, runs in drives.items()}
-
-
-def _frames(runs: str) -> list[int]:
-    frames: list[int] = []
-    for run in runs.split():
-        first, _, last = run.partition("-")
-        frames.extend(range(int(first), int(last or first) + 1))
-    return frames
+    content = read_split_file("kitti_raw")
+    bit = 1 << content["splits"].index(_SHORT.get(split, split))
+    drives = {drive: tuple(frame for frame, mark in enumerate(marks) if ord(mark) - 48 & bit)
+              for drive, marks in content["drives"].items()}  # fmt: skip
+    return {drive: frames for drive, frames in drives.items() if frames}
