@@ -139,7 +139,7 @@ class _Worker:
 def _work(job: SceneJob, pipe: Connection) -> None:
     """The process: scene after scene until it is stopped, or the program that started it is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    signal.signal(signal.SIGTERM, _leave)
 
     def tell(message: object) -> None:
         try:
@@ -153,6 +153,11 @@ def _work(job: SceneJob, pipe: Connection) -> None:
             tell(_do(job, pipe.recv(), tell))
     except (EOFError, OSError):
         sys.exit(1)
+
+
+def _leave(number: int, _frame: object) -> None:
+    signal.signal(number, signal.SIG_IGN)  # one to the whole group and one from `stop`: the second finds it leaving
+    sys.exit(128 + number)
 
 
 def _do(job: SceneJob, scene: str, tell: Callable[[object], None]) -> SceneOutcome:
