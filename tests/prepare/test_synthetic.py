@@ -62,6 +62,19 @@ def test_frames_depend_on_seed_room_and_number_alone() -> None:
     assert not equal(first, frames(TINY, "room_000001")[0])
 
 
+def test_a_video_keeps_its_exposure() -> None:
+    """A camera that hardly moves sees the same colours; with an exposure of its own, a picture has others."""
+    still = replace(TINY, frames=3, step_s=1e-6, noise=0.0)
+    own, steady = frames(still), frames(replace(still, steady_exposure=True))
+    assert equal(own[0], steady[0])
+
+    def change(made: list[PreparedFrame]) -> float:
+        return max(float(np.abs(one.image.astype(float) - made[0].image).mean()) for one in made[1:])
+
+    assert change(own) > 5
+    assert change(steady) < 0.1
+
+
 def test_a_stereo_pair() -> None:
     """The right picture is that of the left camera moved along its x axis; the left one stays as it is."""
     pair = frames(replace(TINY, frames=1, baseline_m=0.1))[0]

@@ -22,7 +22,7 @@ from depthnet.geometry.camera import focal_from_fov
 from depthnet.prepare.source import DroppedFrame, PreparedFrame
 
 if TYPE_CHECKING:
-    from depthnet.data.synthetic import PackedScene
+    from depthnet.data.synthetic import Exposure, PackedScene
 
 #: Focal length of NYU Depth v2, pixels of a picture 640 wide.
 _NYU_FOCAL_640_PX = 518.86
@@ -47,6 +47,9 @@ class SyntheticOptions:
     """Also take the right picture of a stereo pair, so many metres to the right; not set: none."""
     step_s: float = 3.0
     """Time between two pictures of a room, seconds: 3 shows another view each time, 0.0333 makes a video."""
+    steady_exposure: bool = False
+    """All pictures of a room are exposed like its first, as in a video; else each has a brightness, white balance,
+    contrast and noise of its own."""
     shadows: bool = True
     """Soft shadows; without them a picture takes less than half the time."""
     noise: float = 0.02
@@ -129,25 +132,32 @@ class SyntheticSource:
         packed = pack_scene(room.scene)
         walk = Walk(room, packed, options.seed, number, self.intrinsics, options.size)
         where = packed if options.device == "cpu" else packed.on(options.device)
+        kept = None
         for frame in range(options.frames):
             T_world_cam = walk.pose(frame * options.step_s / SECONDS_PER_VIEW)
-            yield self._picture(where, T_world_cam, number, frame)
+            picture, exposure = self._picture(where, T_world_cam, number, frame, kept)
+            kept = exposure if options.steady_exposure else None
+            yield picture
 
-    def _picture(self, scene: PackedScene, T_world_cam: NDArray[np.float64], number: int, frame: int) -> PreparedFrame:
+    def _picture(
+        self, scene: PackedScene, T_world_cam: NDArray[np.float64], number: int, frame: int, kept: Exposure | None
+    ) -> tuple[PreparedFrame, Exposure]:
+        """A picture and its exposure; ``kept`` is that of an earlier one, to be used again."""
         from depthnet.data.synthetic import develop, meter, render
 
         options, K = self.options, self.intrinsics
         rng = np.random.default_rng([options.seed, number, 4, frame])
         left = render(scene, K, T_world_cam, options.size, options.shadows)
         # Both cameras of a stereo pair are exposed alike.
-        exposure = meter(left.light, rng, options.noise, options.blur_px)
+        metered = meter(left.light, rng, options.noise, options.blur_px)
+        exposure = kept or metered
         right = None
         if options.baseline_m is not None:
             beside = np.eye(4)
             beside[0, 3] = options.baseline_m
             other = render(scene, K, T_world_cam @ beside, options.size, options.shadows)
             right = develop(other.light, exposure, np.random.default_rng([options.seed, number, 5, frame]))
-        return PreparedFrame(
+        picture = PreparedFrame(
             name=f"{frame:0{_NAME_DIGITS}d}",
             image=develop(left.light, exposure, rng),
             depth=left.depth,
@@ -157,6 +167,7 @@ class SyntheticSource:
             right=right,
             baseline_m=options.baseline_m,
         )
+        return picture, exposure
 
     def _number(self, scene: str) -> int:
         digits = scene.removeprefix("room_")
