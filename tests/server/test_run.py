@@ -19,7 +19,6 @@ import pytest
 from depthnet.cli import main
 from depthnet.config import ServeConfig
 from depthnet.errors import InputError, MissingTierError
-from depthnet.predictor import predict_many
 from depthnet.server import folder, photos, serving
 
 
@@ -84,9 +83,10 @@ def test_a_full_queue_turns_away(make_photo: Any, tmp_path: Path, monkeypatch: p
     def wait(*words: Any, **options: Any) -> Any:
         started.release()
         assert free.wait(120)
-        return predict_many(*words, **options)
+        return write(*words, **options)
 
-    monkeypatch.setattr(photos, "predict_many", wait)
+    write = photos.Photos.write
+    monkeypatch.setattr(photos.Photos, "write", wait)
     photo = client.handle_file(make_photo(tmp_path / "photo.png"))
     with serving(ServeConfig(port=0, threads=1, waiting=1)) as address:
         users = [client.Client(address, verbose=False, download_files=tmp_path) for _ in range(4)]

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
-import numpy as np
-
 from depthnet.errors import DepthNetError, InputError
 from depthnet.io.images import IMAGE_SUFFIXES, LoadedImage, read_image
 from depthnet.predictor.model import DepthModel, check_camera
@@ -248,8 +246,5 @@ def _photos(paths: Iterator[Path]) -> list[Path]:
 
 def _result(path: Path, written: tuple[Path, ...], prediction: Prediction, seconds: float) -> FileResult:
     height, width = prediction.depth.shape
-    sample = prediction.depth[:: 1 + height // 256, :: 1 + width // 256]
-    near, median, far = (float(metres) for metres in np.percentile(sample, (2.0, 50.0, 98.0)))
-    return FileResult(
-        path, None, written, (height, width), (near, median, far), prediction.focal_px, prediction.focal_source, seconds
-    )
+    focal_px, focal_source = prediction.focal_px, prediction.focal_source
+    return FileResult(path, None, written, (height, width), prediction.depth_range, focal_px, focal_source, seconds)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depthnet.errors import DepthNetError, MissingTierError
-from depthnet.predictor import FileResult
+from depthnet.predictor import Prediction
 from depthnet.server.folder import new_place
 from depthnet.server.photos import MAX_POINTS, Photos, describe_focal, visitor_line
 from depthnet.server.view import build_view, write_view
@@ -186,7 +186,7 @@ class Answers:
         """The point cloud that the page turns, if it is open there."""
         if photo is None or not wanted:
             return None
-        return str(self._write(photo, ["glb"], model, focal_px, fov_deg, VIEWER_POINTS).written[0])
+        return str(self._write(photo, ["glb"], model, focal_px, fov_deg, VIEWER_POINTS)[1][0])
 
     def predict(
         self,
@@ -203,19 +203,20 @@ class Answers:
         of the two, or none (nothing or 0) to take it from EXIF data or else assume the training camera's view. save
         names the files to write: png (16-bit, mm), npy (float32, m), ply and glb (point clouds), mesh and mesh-ply,
         colour (a picture). The answer is two things. Facts: width and height in pixels; near_m, median_m and far_m (2 %
-        of the pixels are nearer or farther than the ends); focal_px and focal_source; model; seconds. Then the files,
+        of the pixels are nearer or farther than the ends); focal_px and focal_source; model. Then the files,
         in the order of save.
         """
         if photo is None:
             raise self._gr.Error("Give a photo first.", print_exception=False)
-        result = self._write(photo, save, model, focal_px, fov_deg)
-        near, median, far = result.depth_range
+        prediction, files = self._write(photo, save, model, focal_px, fov_deg)
+        height, width = prediction.depth.shape
+        near, median, far = prediction.depth_range
+        source = prediction.focal_source.removeprefix("--")
         facts = {
-            "width": result.size[1], "height": result.size[0], "near_m": near, "median_m": median, "far_m": far,
-            "focal_px": result.focal_px, "focal_source": result.focal_source.removeprefix("--"), "model": model,
-            "seconds": result.seconds,
+            "width": width, "height": height, "near_m": near, "median_m": median, "far_m": far,
+            "focal_px": prediction.focal_px, "focal_source": source, "model": model,
         }  # fmt: skip
-        return facts, [str(path) for path in result.written]
+        return facts, [str(path) for path in files]
 
     def _write(
         self,
@@ -225,7 +226,7 @@ class Answers:
         focal_px: float | None,
         fov_deg: float | None,
         max_points: int = MAX_POINTS,
-    ) -> FileResult:
+    ) -> tuple[Prediction, tuple[Path, ...]]:
         place = new_place(self._folder)
         with self._said(photo):
             return self._photos.write(Path(photo), place, save, model, focal_px or None, fov_deg or None, max_points)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from depthnet.checkpoint import SHIPPED
 from depthnet.config import PredictConfig, ServeConfig
+from depthnet.cores import usable_cores
 from depthnet.errors import InputError
 from depthnet.io.images import open_image
-from depthnet.predictor import DepthModel, FileResult, Prediction, load_model, predict_many
+from depthnet.predictor import DepthModel, Prediction, load_model
+from depthnet.predictor.prediction import output_paths
 
 #: Where a focal length comes from -> how the page says it.
 FOCAL_SOURCES = {
@@ -73,19 +76,17 @@ class Photos:
         focal_px: float | None,
         fov_deg: float | None,
         max_points: int = MAX_POINTS,
-    ) -> FileResult:
-        """What ``depthnet predict photo --save formats --out out`` does.
+    ) -> tuple[Prediction, tuple[Path, ...]]:
+        """Depth of a photo, and its files, each written in a thread of its own while there are cores.
 
         Raises:
-            InputError: if the photo cannot be read or is too large, or an option is out of range.
+            InputError: as :meth:`predict`, or if a format is unknown or none is given.
         """
-        self._check_pixels(photo)
-        (result,) = predict_many(
-            self.model(model), [photo], out, tuple(formats), focal_px, fov_deg, max_points=max_points
-        )
-        if result.error is not None:
-            raise result.error
-        return result
+        wanted = output_paths(photo.stem, out, formats)
+        prediction = self.predict(photo, model, focal_px, fov_deg)
+        with ThreadPoolExecutor(min(len(wanted), usable_cores())) as writers:
+            saved = writers.map(lambda name: prediction.save(out, name, max_points=max_points), wanted)
+            return prediction, tuple(path for paths in saved for path in paths)
 
     def _check_pixels(self, photo: Path) -> None:
         """Refuse by its header a photo that would take too much memory; beyond it holds the limit of io.images."""
