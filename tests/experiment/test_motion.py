@@ -20,7 +20,7 @@ from depthnet.config import ExperimentConfig
 from depthnet.data.video_frames import relative_motion
 from depthnet.errors import ConfigError, InputError
 from depthnet.experiment import ExperimentOutcome, run, run_experiment
-from depthnet.experiment.error_graph import describe_ranks, mean_parts, rank_correlation
+from depthnet.experiment.error_graph import describe_ranks, middle_parts, rank_correlation
 from depthnet.experiment.motion_judge import build_direct, stand_still
 from depthnet.experiment.motion_scores import angle_deg, draw_pair, fit_scale, motion_errors, open_pairs, score_pairs
 from depthnet.experiment.plan import PlannedStage, count_images, plan_suite
@@ -161,8 +161,10 @@ def test_ranks() -> None:
     assert rank_correlation(rising) == pytest.approx(1)
     assert rank_correlation(rising * [1, -1]) == pytest.approx(-1)
     assert rank_correlation(rising * [1, 0]) == 0
-    assert mean_parts(rising[::-1]).tolist() == rising.tolist()
-    assert mean_parts(np.arange(24.0).reshape(12, 2))[0].tolist() == [1.0, 2.0]
+    assert middle_parts(rising[::-1]).tolist() == rising.tolist()
+    one_lost = np.stack([np.arange(18.0), np.where(np.arange(18) == 17, 900.0, 1.0)], axis=1)
+    assert middle_parts(one_lost).tolist() == [[1.0 + 3 * part, 1.0] for part in range(6)]
+    assert middle_parts(np.arange(24.0).reshape(12, 2))[0].tolist() == [1.0, 2.0]
     # Pair by pair the rows stand in the same order in both errors; over each row's pairs they do not.
     falling = rising * [1, -1] + [0, 100]
     text = describe_ranks({"a": falling, "b": falling * 2, "c": falling * 3})

@@ -14,7 +14,7 @@ from depthnet.experiment.judge import Gallery
 from depthnet.experiment.plan import Plan
 from depthnet.experiment.subjects import MOTION, TRUE_ROW
 
-#: Points of a line: means over so many parts of the pairs.
+#: Points of a line: medians over so many parts of the pairs.
 PARTS = 6
 
 #: Warp error and pose error of each pair, (N, 2).
@@ -27,7 +27,7 @@ def error_section(plan: Plan, table: Table, gallery: Gallery) -> str:
     errors = {titles[name]: pair_errors(table, name) for name in titles if name in table and name != TRUE_ROW}
 
     def write(file: Path) -> None:
-        curves = [Curve(title, mean_parts(found), found) for title, found in errors.items()]
+        curves = [Curve(title, middle_parts(found), found) for title, found in errors.items()]
         heading = "pose error (radians of rotation + metres of translation) against warp error"
         file.write_text(draw_curves(heading, "warp error", curves, log=True), encoding="utf-8")
 
@@ -35,7 +35,7 @@ def error_section(plan: Plan, table: Table, gallery: Gallery) -> str:
     return (
         f"## Pose error against warp error\n\n{gallery.hang('errors.svg', caption, write)}\n\n"
         f"The graph that the post names and does not show, on {plan.pairs[0].title}. A dot is a pair of frames; a line "
-        f"goes through the means of {PARTS} equal parts of a row's pairs, from the smallest warp errors to the "
+        f"goes through the medians of {PARTS} equal parts of a row's pairs, from the smallest warp errors to the "
         f"largest, and the number at its end is the pose error there. {describe_ranks(errors)}"
     )
 
@@ -46,10 +46,10 @@ def pair_errors(table: Table, row: str) -> Errors:
     return np.array([(pair["warp_error"], pair["motion_error"]) for pair in record.per_image.values()])
 
 
-def mean_parts(errors: Errors) -> Errors:
-    """Means of parts of the pairs, in the order of their warp errors, (PARTS, 2) or fewer."""
+def middle_parts(errors: Errors) -> Errors:
+    """Medians of parts of the pairs, in the order of their warp errors, (PARTS, 2) or fewer."""
     ordered = errors[np.argsort(errors[:, 0], kind="stable")]
-    return np.array([part.mean(axis=0) for part in np.array_split(ordered, min(PARTS, len(ordered)))])
+    return np.array([np.median(part, axis=0) for part in np.array_split(ordered, min(PARTS, len(ordered)))])
 
 
 def describe_ranks(errors: Mapping[str, Errors]) -> str:
